@@ -1,0 +1,46 @@
+# fennec_library(NAME SOURCES … USES folder… LIBS target…): one folder = one static library.
+# USES is the only place where "who may include whom" is written; tests/layers_test.cmake checks the sources against it.
+function(fennec_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;USES;LIBS" ${ARGN})
+  if(arg_SOURCES)
+    add_library(fennec_${name} STATIC ${arg_SOURCES})
+    target_include_directories(fennec_${name} PUBLIC ${PROJECT_SOURCE_DIR})
+    target_link_libraries(fennec_${name} PRIVATE fennec_warnings)
+    set(kind PUBLIC)
+  else()
+    add_library(fennec_${name} INTERFACE)
+    target_include_directories(fennec_${name} INTERFACE ${PROJECT_SOURCE_DIR})
+    set(kind INTERFACE)
+  endif()
+  foreach(used ${arg_USES})
+    target_link_libraries(fennec_${name} ${kind} fennec_${used})
+  endforeach()
+  target_link_libraries(fennec_${name} ${kind} ${arg_LIBS})
+  set_property(GLOBAL APPEND PROPERTY FENNEC_FOLDERS ${name})
+  set_property(GLOBAL PROPERTY FENNEC_USES_${name} "${arg_USES}")
+endfunction()
+
+# fennec_program(NAME FOLDER): NAME from FOLDER/main.cpp.
+function(fennec_program name folder)
+  add_executable(${name} main.cpp)
+  target_link_libraries(${name} PRIVATE fennec_${folder} fennec_warnings)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+endfunction()
+
+# fennec_test(FOLDER LIBS …): every tests/FOLDER/*_test.cpp in one binary, one ctest entry per test case.
+function(fennec_test folder)
+  cmake_parse_arguments(arg "" "TIMEOUT" "LIBS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*_test.cpp)
+  if(NOT sources)
+    return()
+  endif()
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 300)
+  endif()
+  add_executable(${folder}_tests ${sources} ${CMAKE_CURRENT_SOURCE_DIR}/support/doctest_main.cpp)
+  target_link_libraries(${folder}_tests PRIVATE ${arg_LIBS} fennec_warnings)
+  target_compile_definitions(${folder}_tests PRIVATE FENNEC_SHARED="${FENNEC_SHARED}" FENNEC_SOURCE="${PROJECT_SOURCE_DIR}"
+                             FENNEC_BIN="${CMAKE_BINARY_DIR}/bin")
+  doctest_discover_tests(${folder}_tests TEST_PREFIX "${folder}: "
+    PROPERTIES LABELS ${folder} TIMEOUT ${arg_TIMEOUT} SKIP_REGULAR_EXPRESSION "\\[skipped\\]")
+endfunction()
