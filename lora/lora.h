@@ -1,0 +1,41 @@
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "core/parameter_set.h"
+#include "core/peft_directory.h"
+#include "lora/lora_config.h"
+#include "model/causal_lm.h"
+
+namespace fennec {
+
+/// A LoRA adapter attached to a model: y = W·x + b + s·B·(A·x) on each projection it names (arXiv 2106.09685).
+/// The A and B tensors are views of the ParameterSet, never copies. Detaches in its destructor.
+class LoraAttachment {
+ public:
+  /// @param adapter  outlives the attachment; names as core/lora_layout.h. Throws IoError naming a module the
+  ///                 model lacks or a shape that does not fit.
+  LoraAttachment(CausalLm& model, ParameterSet& adapter, const PeftLoraConfig& config, bool trainable);
+  ~LoraAttachment();
+  LoraAttachment(const LoraAttachment&) = delete;
+  LoraAttachment& operator=(const LoraAttachment&) = delete;
+
+  /// In the layout's entry order; leaves with requires_grad when trainable.
+  const std::vector<at::Tensor>& tensors() const { return tensors_; }
+
+ private:
+  CausalLm& model_;
+  std::vector<at::Tensor> tensors_;
+};
+
+/// s = alpha/r, or alpha/√r with rsLoRA; rank_pattern/alpha_pattern honoured per module.
+double lora_scale(const PeftLoraConfig& config, const std::string& module, std::int64_t rank);
+PeftLoraConfig to_peft_config(const LoraConfig& config, const std::string& base, std::vector<std::string> target_modules);
+
+/// W += s·B·A in fp32 on every adapted projection.
+void merge_lora(CausalLm& model, const ParameterSet& adapter, const PeftLoraConfig& config);
+
+}  // namespace fennec

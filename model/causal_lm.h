@@ -1,0 +1,61 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "model/projection.h"
+
+namespace fennec {
+
+/// A batch of packed rows. Documents never see each other: attention is causal within equal `segments`, and
+/// `positions` restart at 0 in each.
+struct TokenBatch {
+  at::Tensor ids;        ///< [B, T] int64
+  at::Tensor segments;   ///< [B, T] int64 document index, −1 = padding; undefined: one document a row, no padding
+  at::Tensor positions;  ///< [B, T] int64; undefined: 0 … T−1
+};
+
+/// Keys (after RoPE) and values of the tokens seen so far, for generation.
+class KvCache;
+
+/// A decoder-only transformer with its language-model head, weights in fp32. Frozen unless told otherwise.
+class CausalLm {
+ public:
+  virtual ~CausalLm() = default;
+
+  /// @return [B, T, D], after the final norm. With a cache: T new tokens appended to it.
+  virtual at::Tensor hidden(const TokenBatch& batch, KvCache* cache = nullptr) const = 0;
+  /// @param h [N, D]  @return [N, V]
+  virtual at::Tensor head(const at::Tensor& h) const = 0;
+
+  virtual std::vector<Projection*> projections() = 0;  ///< every linear but the head, in module order
+  virtual std::vector<std::pair<std::string, at::Tensor>> parameters() const = 0;  ///< checkpoint names, for pretraining and export
+  virtual std::int64_t layers() const = 0;
+  virtual std::int64_t kv_heads() const = 0;
+  virtual std::int64_t head_dim() const = 0;
+  virtual std::int64_t vocab_size() const = 0;
+  virtual std::int64_t max_positions() const = 0;
+};
+
+/// Mean cross-entropy in nats over supervised positions: logits at t predict labels at t+1; label −100 is ignored.
+/// Only supervised positions go through the head. No supervised position: a zero that carries no gradient.
+/// @param labels [B, T] int64  @return scalar and the number of supervised positions
+struct LossSum {
+  at::Tensor sum;            ///< scalar, nats, summed
+  std::int64_t positions = 0;
+};
+LossSum supervised_loss(const CausalLm& model, const TokenBatch& batch, const at::Tensor& labels);
+
+/// Loads config.json and weights (single file or sharded) of a supported family; every tensor used exactly once.
+/// Throws IoError naming file and tensor; an unknown family lists the supported ones.
+std::unique_ptr<CausalLm> load_causal_lm(const std::filesystem::path& dir);
+
+/// Hex SHA-256 over the names, dtypes, shapes and bytes of the weights: what "the same base model" means.
+std::string base_model_digest(const std::filesystem::path& dir);
+
+}  // namespace fennec

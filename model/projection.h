@@ -1,0 +1,40 @@
+#pragma once
+#include <memory>
+#include <string>
+
+#include <ATen/core/Tensor.h>
+
+namespace fennec {
+
+/// What a PEFT method puts on top of a frozen linear.
+class ProjectionBranch {
+ public:
+  virtual ~ProjectionBranch() = default;
+  /// @param x [N, in] float.  @param base_output [N, out], the frozen linear's output.  @return [N, out]
+  virtual at::Tensor apply(const at::Tensor& x, const at::Tensor& base_output) const = 0;
+};
+
+/// A named linear of the model: y = x·Wᵀ + b, the seam where an adapter takes its place. Not thread-safe to
+/// re-attach; forward() is.
+class Projection {
+ public:
+  Projection() = default;
+  /// @param weight [out, in] float  @param bias [out] float or undefined
+  Projection(std::string module, at::Tensor weight, at::Tensor bias);
+  /// @param x [N, in]  @return [N, out]
+  at::Tensor forward(const at::Tensor& x) const;
+
+  void attach(std::shared_ptr<const ProjectionBranch> branch) { branch_ = std::move(branch); }
+  void detach() { branch_.reset(); }
+  const std::string& module() const { return module_; }  ///< Hugging Face path, "model.layers.0.self_attn.q_proj"
+  const at::Tensor& weight() const { return weight_; }
+  const at::Tensor& bias() const { return bias_; }
+  void set_weight(at::Tensor weight) { weight_ = std::move(weight); }  ///< merging an adapter
+
+ private:
+  std::string module_;
+  at::Tensor weight_, bias_;
+  std::shared_ptr<const ProjectionBranch> branch_;
+};
+
+}  // namespace fennec
