@@ -33,6 +33,9 @@ class CausalLm {
   /// @param h [N, D]  @return [N, V]
   virtual at::Tensor head(const at::Tensor& h) const = 0;
 
+  /// Another model over the same weight tensors with projections of its own: one a training thread.
+  virtual std::unique_ptr<CausalLm> share() const = 0;
+
   virtual std::vector<Projection*> projections() = 0;  ///< every linear but the head, in module order
   virtual std::vector<std::pair<std::string, at::Tensor>> parameters() const = 0;  ///< checkpoint names, for pretraining and export
   virtual std::int64_t layers() const = 0;

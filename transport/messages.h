@@ -62,6 +62,9 @@ struct TrainingFailed {
 
 struct Goodbye {};
 
+/// Sent every heartbeat_s when there is nothing else to say; answered by Pong.
+struct Ping {};
+
 // ---- coordinator → client
 
 struct Welcome {
@@ -113,6 +116,8 @@ struct Refused {
   std::string reason;
 };
 
+struct Pong {};
+
 // ---- bulk transfer, either way (transport/bulk_transfer.h)
 
 /// The receiver asks for `chunks` chunks from `offset` on.
@@ -129,7 +134,7 @@ struct BulkChunk {
   std::int64_t total_bytes = 0;
 };
 
-using Message = std::variant<Hello, UpdateOffer, EvaluationReport, TrainingFailed, Goodbye, Welcome, RoundPlan,
-                             UpdateAccepted, UpdateRejected, Wait, Finished, Refused, BulkRequest, BulkChunk>;
+using Message = std::variant<Hello, UpdateOffer, EvaluationReport, TrainingFailed, Goodbye, Ping, Welcome, RoundPlan,
+                             UpdateAccepted, UpdateRejected, Wait, Finished, Refused, Pong, BulkRequest, BulkChunk>;
 
 }  // namespace fennec
