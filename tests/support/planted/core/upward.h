@@ -1,0 +1,1 @@
+#include "coordinator/round_engine.h"  // what the layer test must refuse
