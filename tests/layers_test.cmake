@@ -1,3 +1,4 @@
+cmake_minimum_required(VERSION 3.25)
 # cmake -DSOURCE=… -DFOLDER=… "-DUSES=a;b" -P layers_test.cmake: a folder includes only itself and what USES names
 # (configs may also include any folder's *_config.h), and only the folders that may use LibTorch include it.
 file(GLOB_RECURSE files RELATIVE ${SOURCE} ${SOURCE}/${FOLDER}/*.h ${SOURCE}/${FOLDER}/*.cpp)
