@@ -5,8 +5,8 @@
 
 namespace fennec {
 
-/// One labelled part of an answer: "valve " followed by one of `labels`. A plain label task has one slot with an
-/// empty prefix.
+/// One labelled part of an answer: "valve " followed by one of `labels`. A plain label task has one
+/// slot with an empty prefix.
 struct LabelSlot {
   std::string name;                 ///< "valve"
   std::string prefix;               ///< text before the label inside the completion: "valve "
@@ -16,7 +16,8 @@ struct LabelSlot {
 enum class TaskKind { kLabel, kForecast, kText };
 
 /// One training or test example: a line of the JSONL that `prepare` and `collect` write.
-/// JSON: {"device_id", "prompt", "completion", "meta": {"task", "kind": "label|forecast|text", "slots"?, …}}.
+/// JSON: {"device_id", "prompt", "completion", "meta": {"task", "kind": "label|forecast|text",
+/// "slots"?, …}}.
 struct Example {
   std::string device_id;
   std::string prompt;      ///< ends without a space: "…\nactivity:"
