@@ -8,10 +8,13 @@
 #include <variant>
 #include <vector>
 
+#include "coordinator/client_table.h"
+#include "coordinator/coordinator_config.h"
+#include "coordinator/evaluation_round.h"
+#include "coordinator/round.h"
 #include "core/clock.h"
 #include "core/ids.h"
 #include "core/rng.h"
-#include "coordinator/coordinator_config.h"
 #include "transport/messages.h"
 
 namespace fennec {
@@ -58,8 +61,9 @@ struct RoundCommitted {  ///< adapter version and record are on disk
   std::string adapter_sha256;
 };
 struct EngineStarted {};
-using RoundEvent = std::variant<EngineStarted, ClientArrived, ClientLost, ClientRevoked, OfferArrived, UpdateArrived, UpdateStored,
-                                EvaluationArrived, TrainingFailedArrived, TimerFired, RoundCommitted>;
+using RoundEvent =
+    std::variant<EngineStarted, ClientArrived, ClientLost, ClientRevoked, OfferArrived, UpdateArrived,
+                 UpdateStored, EvaluationArrived, TrainingFailedArrived, TimerFired, RoundCommitted>;
 
 // ---- what the engine asks for
 
@@ -93,25 +97,105 @@ struct RecordEvaluation {  ///< pooled over clients, weighted
   AdapterVersion version;
   std::vector<std::pair<ClientId, EvaluationReport>> reports;
 };
-struct RoundAbandoned {  ///< too few updates at the deadline; stored ones are kept, the round opens again
+struct RoundAbandoned {  ///< too few updates at the deadline; stored ones are kept, the round opens
+                         ///< again
   RoundId round;
   std::string reason;
 };
 struct RunFinished {
   AdapterVersion version;
 };
-using RoundAction = std::variant<SendTo, RequestUpdate, SetTimer, RecordRoundOpened, StoreUpdate, CommitRound, RecordEvaluation,
-                                 RoundAbandoned, RunFinished>;
+using RoundAction = std::variant<SendTo, RequestUpdate, SetTimer, RecordRoundOpened, StoreUpdate,
+                                 CommitRound, RecordEvaluation, RoundAbandoned, RunFinished>;
 
 /// What a restart needs to know; read from the ledger. An open round has a cohort.
 struct RunState {
   AdapterVersion version;
   std::int64_t adapter_bytes = 0;
   std::string adapter_sha256;
-  RoundId last_committed;                    ///< 0 before the first
-  bool evaluated = false;                    ///< the evaluation due after last_committed is recorded
-  std::vector<ClientId> open_cohort;         ///< of round last_committed + 1, empty when not opened
-  std::map<ClientId, UpdateOffer> stored;    ///< updates of the open round already acknowledged or on disk
+  RoundId last_committed;             ///< 0 before the first
+  bool evaluated = false;             ///< the evaluation due after last_committed is recorded
+  std::vector<ClientId> open_cohort;  ///< of round last_committed + 1, empty when not opened
+  std::map<ClientId, UpdateOffer>
+      stored;  ///< updates of the open round already acknowledged or on disk
+};
+
+enum class EnginePhase { kSelecting, kTraining, kAggregating, kEvaluating, kFinished };
+std::string_view to_string(EnginePhase phase);
+
+/// The loop over rounds, sans-IO: no socket, thread, file or wall clock inside. The live coordinator
+/// and the simulator drive this same class. Each round:
+///   1. evaluate the global adapter when due (before the first round, after the last, every
+///   evaluate_every);
+///   2. select: sample a cohort once cohort_size eligible clients are connected, record it, send the
+///   plans;
+///   3. train: take each member's update once, acknowledge it only after it is stored;
+///   4. commit what is stored when everyone has answered, or at the deadline with enough; else open the
+///   round again.
+/// The host carries out the returned actions in order and does not send what follows a
+/// RecordRoundOpened or RecordEvaluation before that is on disk. Not thread-safe.
+class RoundEngine {
+ public:
+  /// @param seed  Seed(experiment.seed)  @param state  where an earlier life of the coordinator stopped
+  RoundEngine(const RoundsConfig& config, std::string experiment_yaml, std::string run_id, Seed seed,
+              const Clock& clock, RunState state);
+
+  std::vector<RoundAction> handle(const RoundEvent& event);
+
+  EnginePhase phase() const { return phase_; }
+  bool finished() const { return phase_ == EnginePhase::kFinished; }
+  RoundId round() const;  ///< the open one, or the next
+  const Round* open_round() const { return round_ ? &*round_ : nullptr; }
+  const ClientTable& clients() const { return clients_; }
+
+ private:
+  void on(const EngineStarted&);
+  void on(const ClientArrived& event);
+  void on(const ClientLost& event);
+  void on(const ClientRevoked& event);
+  void on(const OfferArrived& event);
+  void on(const UpdateArrived& event);
+  void on(const UpdateStored& event);
+  void on(const EvaluationArrived& event);
+  void on(const TrainingFailedArrived& event);
+  void on(const TimerFired& event);
+  void on(const RoundCommitted& event);
+
+  void next_step();  ///< after a start or a commit: evaluate, select or finish
+  void open_evaluation();
+  void settle_evaluation();
+  void select();        ///< opens the next round if enough clients are there
+  void resume_round();  ///< the cohort of an earlier life
+  void reopen_round();
+  void settle_round();  ///< commit or reopen when it is time
+  void finish();
+
+  void send(const ClientId& client, Message message) {
+    out_.push_back(SendTo{client, std::move(message)});
+  }
+  void send_plan(const ClientId& client, PlanKind kind);
+  void send_plans();  ///< to the connected members that are awaited
+  bool assign(const ClientId&
+                  client);  ///< the open round's or evaluation's plan; false when there is none for it
+  void reject(const ClientId& client, const UpdateOffer& offer, const Error& error);
+  /// Ok when the offer is to be pursued; otherwise the answer has been sent.
+  bool wanted(const ClientId& client, const UpdateOffer& offer);
+  void start_deadline();
+  bool deadline_passed() const { return clock_.now() >= deadline_; }
+  bool evaluation_due() const;
+
+  RoundsConfig config_;
+  std::string experiment_yaml_, run_id_;
+  Seed seed_;
+  const Clock& clock_;
+  RunState state_;
+  EnginePhase phase_ = EnginePhase::kSelecting;
+  ClientTable clients_;
+  std::optional<Round> round_;
+  std::optional<EvaluationRound> evaluation_;
+  std::uint64_t timer_ = 0;
+  TimePoint deadline_{0};
+  std::vector<RoundAction> out_;
 };
 
 }  // namespace fennec

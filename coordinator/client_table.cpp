@@ -1,0 +1,18 @@
+#include "coordinator/client_table.h"
+
+namespace fennec {
+
+std::vector<ClientId> ClientTable::connected() const {
+  std::vector<ClientId> out;
+  for (const auto& [client, hello] : clients_) out.push_back(client);
+  return out;
+}
+
+std::vector<ClientId> ClientTable::eligible() const {
+  std::vector<ClientId> out;
+  for (const auto& [client, hello] : clients_)
+    if (hello.train_examples > 0) out.push_back(client);
+  return out;
+}
+
+}  // namespace fennec

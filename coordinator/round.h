@@ -1,0 +1,64 @@
+#pragma once
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/error.h"
+#include "core/ids.h"
+#include "transport/messages.h"
+
+namespace fennec {
+
+/// What to do with an offer that is in order.
+enum class OfferVerdict {
+  kWanted,   ///< fetch the bytes
+  kStoring,  ///< on its way to disk: the acknowledgement will follow
+  kStored,   ///< already on disk: acknowledge again
+};
+
+/// One training round: whom it asked, who answered, and whether that is enough. Selecting has happened
+/// when it is made; the engine (round_engine.h) commits or abandons it.
+class Round {
+ public:
+  /// @param cohort  ascending, not empty  @param stored  updates of it that an earlier life of the
+  /// coordinator kept
+  Round(RoundId id, AdapterVersion base, std::vector<ClientId> cohort,
+        std::map<ClientId, UpdateOffer> stored, TimePoint opened);
+
+  RoundId id() const { return id_; }
+  TimePoint opened() const { return opened_; }
+  const std::vector<ClientId>& cohort() const { return cohort_; }
+  const std::map<ClientId, UpdateOffer>& stored() const { return stored_; }
+  std::vector<ClientId> contributors() const;  ///< whose update is stored, ascending
+
+  bool in_cohort(const ClientId& client) const;
+  bool awaits(const ClientId& client) const;  ///< a member of whom no update is stored or being stored
+  bool has_failed(const ClientId& client) const { return failed_.contains(client); }
+
+  /// kStale: other round or base version, or not a member; kDuplicate: a different update is already
+  /// here.
+  Result<OfferVerdict> judge(const ClientId& client, const UpdateOffer& offer) const;
+
+  void storing(const ClientId& client, const UpdateOffer& offer);
+  bool now_stored(const ClientId& client);  ///< false when nothing of this client was being stored
+  void failed(const ClientId& client);      ///< the round goes on without it
+  void retry(const ClientId& client) { failed_.erase(client); }
+  void remove(const ClientId& client);  ///< revoked: neither member nor contributor
+
+  bool is_storing() const { return !storing_.empty(); }
+  bool everyone_answered() const;  ///< each member's update is stored, or the member failed
+  /// Enough to commit. @param min_updates  0: the whole cohort, failed members left out
+  bool has_enough(int min_updates) const;
+
+ private:
+  RoundId id_;
+  AdapterVersion base_;
+  std::vector<ClientId> cohort_;
+  std::map<ClientId, UpdateOffer> storing_, stored_;
+  std::set<ClientId> failed_;
+  TimePoint opened_;
+};
+
+}  // namespace fennec

@@ -1,0 +1,296 @@
+#include "coordinator/round_engine.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "coordinator/cohort_sampler.h"
+
+namespace fennec {
+
+namespace {
+constexpr double kIdleRetrySeconds =
+    5;  // pace of clients while nothing is due and no deadline is known
+}
+
+std::string_view to_string(EnginePhase phase) {
+  switch (phase) {
+    case EnginePhase::kSelecting:
+      return "waiting for clients";
+    case EnginePhase::kTraining:
+      return "training";
+    case EnginePhase::kAggregating:
+      return "aggregating";
+    case EnginePhase::kEvaluating:
+      return "evaluating";
+    case EnginePhase::kFinished:
+      return "finished";
+  }
+  return "unknown";
+}
+
+RoundEngine::RoundEngine(const RoundsConfig& config, std::string experiment_yaml, std::string run_id,
+                         Seed seed, const Clock& clock, RunState state)
+    : config_(config),
+      experiment_yaml_(std::move(experiment_yaml)),
+      run_id_(std::move(run_id)),
+      seed_(seed),
+      clock_(clock),
+      state_(std::move(state)) {}
+
+std::vector<RoundAction> RoundEngine::handle(const RoundEvent& event) {
+  std::visit([this](const auto& e) { on(e); }, event);
+  return std::exchange(out_, {});
+}
+
+RoundId RoundEngine::round() const {
+  return RoundId{std::min<std::int64_t>(state_.last_committed.value + 1, config_.total)};
+}
+
+// ---- the loop over rounds
+
+void RoundEngine::on(const EngineStarted&) { next_step(); }
+
+void RoundEngine::next_step() {
+  if (evaluation_due() && !state_.evaluated) {
+    phase_ = EnginePhase::kEvaluating;
+    // A new run waits for its first clients without a deadline; later there is a cohort that may be
+    // gone for good.
+    if (state_.last_committed.value > 0)
+      open_evaluation();
+    else if (clients_.eligible().size() >= static_cast<std::size_t>(config_.cohort_size))
+      open_evaluation();
+  } else if (state_.last_committed.value >= config_.total) {
+    finish();
+  } else if (!state_.open_cohort.empty()) {
+    resume_round();
+  } else {
+    phase_ = EnginePhase::kSelecting;
+    select();
+  }
+}
+
+bool RoundEngine::evaluation_due() const {
+  const std::int64_t done = state_.last_committed.value;
+  return done == 0 || done >= config_.total ||
+         (config_.evaluate_every > 0 && done % config_.evaluate_every == 0);
+}
+
+void RoundEngine::open_evaluation() {
+  evaluation_.emplace(state_.last_committed, state_.version);
+  start_deadline();
+  for (const ClientId& client : clients_.connected()) assign(client);
+}
+
+void RoundEngine::settle_evaluation() {
+  if (!evaluation_) return;
+  const bool complete = evaluation_->everyone_answered() &&
+                        evaluation_->asked() >= static_cast<std::size_t>(config_.cohort_size);
+  if (!complete && !deadline_passed()) return;
+  out_.push_back(RecordEvaluation{state_.last_committed, state_.version, evaluation_->reports()});
+  evaluation_.reset();
+  state_.evaluated = true;
+  next_step();
+}
+
+void RoundEngine::select() {
+  const std::vector<ClientId> eligible = clients_.eligible();
+  const auto size = static_cast<std::size_t>(config_.cohort_size);
+  if (eligible.size() < size) return;
+  state_.open_cohort =
+      sample_cohort(eligible, size, seed_.child("cohort", static_cast<std::uint64_t>(round().value)));
+  out_.push_back(RecordRoundOpened{round(), state_.open_cohort});
+  resume_round();
+}
+
+void RoundEngine::resume_round() {
+  phase_ = EnginePhase::kTraining;
+  round_.emplace(round(), state_.version, state_.open_cohort, std::exchange(state_.stored, {}),
+                 clock_.now());
+  start_deadline();
+  send_plans();
+  settle_round();
+}
+
+void RoundEngine::settle_round() {
+  if (phase_ != EnginePhase::kTraining) return;
+  if (round_->cohort().empty()) {  // all revoked: nobody to wait for
+    round_.reset();
+    state_.open_cohort.clear();
+    phase_ = EnginePhase::kSelecting;
+    return select();
+  }
+  if (round_->is_storing()) return;  // what is on its way to disk will be acknowledged, so it counts
+  const bool enough = round_->has_enough(config_.min_updates);
+  if (enough && (round_->everyone_answered() || deadline_passed())) {
+    phase_ = EnginePhase::kAggregating;
+    out_.push_back(
+        CommitRound{round_->id(), round_->contributors(), to_seconds(clock_.now() - round_->opened())});
+  } else if (deadline_passed()) {
+    reopen_round();
+  }
+}
+
+void RoundEngine::reopen_round() {
+  const std::size_t have = round_->stored().size();
+  out_.push_back(RoundAbandoned{
+      round_->id(), fmt::format("{} of {} updates at the deadline", have, round_->cohort().size())});
+  std::set<ClientId> keep;
+  for (const ClientId& member : round_->cohort()) {
+    const bool present = clients_.contains(member) && !round_->has_failed(member);
+    if (present || round_->stored().contains(member)) keep.insert(member);
+  }
+  state_.open_cohort = resample_cohort(
+      round_->cohort(), keep, clients_.eligible(), static_cast<std::size_t>(config_.cohort_size),
+      seed_.child("cohort", static_cast<std::uint64_t>(round_->id().value), 1));
+  state_.stored = round_->stored();
+  out_.push_back(RecordRoundOpened{round_->id(), state_.open_cohort});
+  resume_round();
+}
+
+void RoundEngine::on(const RoundCommitted& event) {
+  if (phase_ != EnginePhase::kAggregating || event.round != round_->id()) return;
+  round_.reset();
+  state_ =
+      RunState{event.version, event.adapter_bytes, event.adapter_sha256, event.round, false, {}, {}};
+  next_step();
+}
+
+void RoundEngine::finish() {
+  phase_ = EnginePhase::kFinished;
+  for (const ClientId& client : clients_.connected()) send(client, Finished{state_.version});
+  out_.push_back(RunFinished{state_.version});
+}
+
+void RoundEngine::on(const TimerFired& event) {
+  if (event.timer != timer_ || !deadline_passed()) return;
+  if (phase_ == EnginePhase::kEvaluating)
+    settle_evaluation();
+  else
+    settle_round();
+}
+
+void RoundEngine::start_deadline() {
+  const Duration after = from_seconds(config_.deadline_s);
+  deadline_ = clock_.now() + after;
+  out_.push_back(SetTimer{++timer_, after});
+}
+
+// ---- clients
+
+void RoundEngine::on(const ClientArrived& event) {
+  const ClientId& client = event.client;
+  clients_.add(client, event.hello);
+  send(client, Welcome{event.hello.protocol, run_id_, experiment_yaml_, state_.version});
+  if (phase_ == EnginePhase::kFinished) return send(client, Finished{state_.version});
+  const std::size_t before = out_.size();
+  const bool waiting =
+      phase_ == EnginePhase::kSelecting || (phase_ == EnginePhase::kEvaluating && !evaluation_);
+  if (waiting)
+    next_step();
+  else
+    assign(client);
+  const auto addressed = [&](const RoundAction& action) {
+    const auto* sent = std::get_if<SendTo>(&action);
+    return sent != nullptr && sent->client == client;
+  };
+  if (std::any_of(out_.begin() + static_cast<std::ptrdiff_t>(before), out_.end(), addressed)) return;
+  const bool timed = round_ || evaluation_;
+  send(client, Wait{timed ? std::max(1.0, to_seconds(deadline_ - clock_.now())) : kIdleRetrySeconds});
+}
+
+bool RoundEngine::assign(const ClientId& client) {
+  if (phase_ == EnginePhase::kEvaluating && evaluation_ && !evaluation_->has_answered(client)) {
+    evaluation_->ask(client);
+    send_plan(client, PlanKind::kEvaluate);
+    return true;
+  }
+  if (phase_ == EnginePhase::kTraining && round_->awaits(client)) {
+    round_->retry(client);  // a client that failed and came back gets another chance
+    send_plan(client, PlanKind::kTrain);
+    return true;
+  }
+  return false;
+}
+
+void RoundEngine::send_plans() {
+  for (const ClientId& member : std::vector<ClientId>(round_->cohort()))
+    if (clients_.contains(member)) assign(member);
+}
+
+void RoundEngine::send_plan(const ClientId& client, PlanKind kind) {
+  const RoundId id = kind == PlanKind::kTrain ? round_->id() : state_.last_committed;
+  const Seed draws = seed_.child("client_round", client.name, static_cast<std::uint64_t>(id.value));
+  send(client, RoundPlan{id, kind, state_.version, state_.adapter_bytes, state_.adapter_sha256,
+                         draws.key(), std::max(0.0, to_seconds(deadline_ - clock_.now()))});
+}
+
+void RoundEngine::on(const ClientLost& event) { clients_.remove(event.client); }
+
+void RoundEngine::on(const ClientRevoked& event) {
+  clients_.remove(event.client);
+  if (round_ && phase_ == EnginePhase::kTraining) round_->remove(event.client);
+  if (evaluation_) evaluation_->remove(event.client);
+  settle_evaluation();
+  settle_round();
+}
+
+void RoundEngine::on(const EvaluationArrived& event) {
+  if (!evaluation_) return;
+  evaluation_->accept(event.client, event.report);
+  settle_evaluation();
+}
+
+void RoundEngine::on(const TrainingFailedArrived& event) {
+  if (evaluation_ && event.failed.round == state_.last_committed) {
+    evaluation_->failed(event.client);
+    settle_evaluation();
+  } else if (phase_ == EnginePhase::kTraining && event.failed.round == round_->id()) {
+    round_->failed(event.client);
+    settle_round();
+  }
+}
+
+// ---- updates
+
+void RoundEngine::on(const OfferArrived& event) {
+  if (wanted(event.client, event.offer)) out_.push_back(RequestUpdate{event.client, event.offer});
+}
+
+void RoundEngine::on(const UpdateArrived& event) {
+  if (!wanted(event.client, event.offer)) return;
+  round_->storing(event.client, event.offer);
+  out_.push_back(StoreUpdate{event.client, event.offer});
+}
+
+void RoundEngine::on(const UpdateStored& event) {
+  if (!round_ || event.offer.round != round_->id() || !round_->now_stored(event.client)) return;
+  send(event.client, UpdateAccepted{event.offer.round, event.offer.payload_sha256});
+  settle_round();
+}
+
+bool RoundEngine::wanted(const ClientId& client, const UpdateOffer& offer) {
+  if (!round_) {
+    reject(client, offer,
+           Error{ErrorCode::kStale,
+                 fmt::format("no round is open, update is of round {}", offer.round.value)});
+    return false;
+  }
+  const Result<OfferVerdict> verdict = round_->judge(client, offer);
+  if (!verdict) {
+    reject(client, offer, verdict.error());
+    return false;
+  }
+  if (*verdict == OfferVerdict::kStored)
+    send(client, UpdateAccepted{offer.round, offer.payload_sha256});
+  if (*verdict != OfferVerdict::kWanted) return false;
+  if (phase_ != EnginePhase::kAggregating) return true;
+  reject(client, offer, Error{ErrorCode::kStale, fmt::format("round {} is closed", offer.round.value)});
+  return false;
+}
+
+void RoundEngine::reject(const ClientId& client, const UpdateOffer& offer, const Error& error) {
+  send(client, UpdateRejected{offer.round, error.code, error.message});
+}
+
+}  // namespace fennec
