@@ -1,0 +1,99 @@
+#include "lora/adamw.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace fennec {
+namespace {
+
+struct StepScales {
+  float beta1, beta2, one_minus_beta1, one_minus_beta2;
+  float decay;          ///< 1 − lr·weight_decay
+  float step_size;      ///< lr / (1 − beta1^t)
+  float inverse_bias2;  ///< 1 / √(1 − beta2^t)
+  float epsilon;
+};
+
+void step_span(float* w, const float* g, float* m, float* v, std::int64_t n, const StepScales& s) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    m[i] = s.beta1 * m[i] + s.one_minus_beta1 * g[i];
+    v[i] = s.beta2 * v[i] + s.one_minus_beta2 * g[i] * g[i];
+    w[i] = s.decay * w[i] - s.step_size * m[i] / (std::sqrt(v[i]) * s.inverse_bias2 + s.epsilon);
+  }
+}
+
+std::span<float> contiguous_grad(const at::Tensor& tensor) {
+  at::Tensor grad = tensor.grad();
+  if (!grad.defined()) return {};
+  FENNEC_CHECK(grad.is_contiguous() && grad.scalar_type() == at::kFloat);
+  return {grad.data_ptr<float>(), static_cast<std::size_t>(grad.numel())};
+}
+
+}  // namespace
+
+AdamW::AdamW(std::vector<at::Tensor> tensors, AdamWOptions options, std::vector<bool> decays)
+    : tensors_(std::move(tensors)), options_(options), decays_(std::move(decays)) {
+  if (decays_.empty()) decays_.assign(tensors_.size(), true);
+  FENNEC_CHECK(decays_.size() == tensors_.size());
+  std::size_t total = 0;
+  for (const at::Tensor& tensor : tensors_) {
+    FENNEC_CHECK(tensor.is_contiguous() && tensor.scalar_type() == at::kFloat && tensor.is_cpu());
+    total += static_cast<std::size_t>(tensor.numel());
+  }
+  m_.assign(total, 0.0F);
+  v_.assign(total, 0.0F);
+}
+
+void AdamW::step(double learning_rate) {
+  ++steps_;
+  const double bias1 = 1 - std::pow(options_.beta1, static_cast<double>(steps_));
+  const double bias2 = 1 - std::pow(options_.beta2, static_cast<double>(steps_));
+  StepScales scales{static_cast<float>(options_.beta1),
+                    static_cast<float>(options_.beta2),
+                    static_cast<float>(1 - options_.beta1),
+                    static_cast<float>(1 - options_.beta2),
+                    1.0F,
+                    static_cast<float>(learning_rate / bias1),
+                    static_cast<float>(1 / std::sqrt(bias2)),
+                    static_cast<float>(options_.epsilon)};
+  std::size_t offset = 0;
+  for (std::size_t i = 0; i < tensors_.size(); ++i) {
+    const std::int64_t n = tensors_[i].numel();
+    scales.decay = decays_[i] ? static_cast<float>(1 - learning_rate * options_.weight_decay) : 1.0F;
+    if (const auto grad = contiguous_grad(tensors_[i]); !grad.empty())
+      step_span(tensors_[i].data_ptr<float>(), grad.data(), m_.data() + offset, v_.data() + offset, n,
+                scales);
+    offset += static_cast<std::size_t>(n);
+  }
+}
+
+void AdamW::zero_grad() {
+  for (const at::Tensor& tensor : tensors_) std::ranges::fill(contiguous_grad(tensor), 0.0F);
+}
+
+Result<void> AdamW::restore(std::span<const float> m, std::span<const float> v, std::int64_t steps) {
+  if (m.size() != m_.size() || v.size() != v_.size())
+    return fail(ErrorCode::kMismatch, "optimizer moments have " + std::to_string(m.size()) + " and " +
+                                          std::to_string(v.size()) + " values, the tensors " +
+                                          std::to_string(m_.size()));
+  std::ranges::copy(m, m_.begin());
+  std::ranges::copy(v, v_.begin());
+  steps_ = steps;
+  return {};
+}
+
+double clip_grad_norm(const std::vector<at::Tensor>& tensors, double max_norm) {
+  double sum = 0;
+  for (const at::Tensor& tensor : tensors)
+    for (const float g : contiguous_grad(tensor))
+      sum += static_cast<double>(g) * static_cast<double>(g);
+  const double norm = std::sqrt(sum);
+  if (max_norm <= 0 || norm <= max_norm) return norm;
+  const auto scale = static_cast<float>(max_norm / (norm + 1e-6));
+  for (const at::Tensor& tensor : tensors)
+    for (float& g : contiguous_grad(tensor)) g *= scale;
+  return norm;
+}
+
+}  // namespace fennec
