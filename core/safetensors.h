@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -47,6 +48,7 @@ class Safetensors {
   Safetensors() = default;
   std::unique_ptr<Mapping> mapping_;
   std::vector<TensorView> tensors_;
+  std::map<std::string, std::size_t, std::less<>> index_;  // name → position
   std::map<std::string, std::string> metadata_;
 };
 
