@@ -1,0 +1,23 @@
+#pragma once
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "model/tokenizer.h"
+
+namespace fennec {
+
+/// Ids of the tokens that begin, end and pad a text.
+struct SpecialIds {
+  TokenId bos = -1, pad = 0;
+  std::vector<TokenId> eos;
+};
+
+/// From tokenizer_config.json (token contents, looked up through `id_of`), then generation_config.json
+/// and config.json (ids) in `dir`; all are optional. What tokenizer_config.json sets to null stays
+/// unset, except for eos, whose first is tokenizer_config.json's and which gathers all stop tokens.
+SpecialIds read_special_ids(const std::filesystem::path& dir,
+                            const std::function<TokenId(const std::string&)>& id_of);
+
+}  // namespace fennec
