@@ -1,0 +1,14 @@
+#pragma once
+#include <utility>
+#include <vector>
+
+#include "coordinator/round_engine.h"
+#include "coordinator/round_record.h"
+
+namespace fennec {
+
+/// One evaluation over the examples of all clients: their sums are merged (core/evaluation_tally.h), so the pooled
+/// figures equal an evaluation in one place. Reports whose sums do not parse are left out.
+EvaluationRecord pool_evaluation(const RecordEvaluation& evaluation);
+
+}  // namespace fennec

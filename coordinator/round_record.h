@@ -1,0 +1,50 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/ids.h"
+#include "transport/messages.h"
+
+namespace fennec {
+
+// Plain records of what happened, shared by ledger, metrics, status, report and simulator.
+
+/// One client's part in a committed round.
+struct ParticipantRecord {
+  ClientId client;
+  std::int64_t num_examples = 0;
+  std::int64_t supervised_tokens = 0;
+  std::int64_t steps = 0;
+  double train_seconds = 0;
+  double loss = 0;         ///< mean training loss it reported, nats per supervised token; NaN when it reported none
+  double update_norm = 0;  ///< L2 of the decoded delta
+  std::int64_t bytes_up = 0;
+  std::string payload_sha256;
+};
+
+/// A committed round. `version` is the adapter it made.
+struct RoundRecord {
+  RoundId round;
+  AdapterVersion version;
+  std::vector<ParticipantRecord> participants;  ///< ascending by client
+  std::int64_t num_examples = 0, supervised_tokens = 0;
+  double loss = 0;         ///< training loss, weighted by supervised tokens; NaN when nobody reported one
+  double update_norm = 0;  ///< L2 of the step of the global adapter
+  std::int64_t bytes_up = 0, bytes_down = 0;
+  double wall_s = 0;       ///< from the opening of the round to its commit; virtual seconds in a simulation
+  std::string adapter_sha256;
+  std::int64_t adapter_bytes = 0;
+};
+
+/// A federated evaluation, pooled over the clients that answered.
+struct EvaluationRecord {
+  RoundId after_round;
+  AdapterVersion version;
+  std::int64_t clients = 0, num_examples = 0, supervised_tokens = 0;
+  MetricList metrics;  ///< derived figures: EvaluationTally::metrics()
+  std::optional<double> metric(std::string_view name) const;
+};
+
+}  // namespace fennec
