@@ -21,9 +21,17 @@ double reported_loss(const UpdateOffer& offer) {
   return kNone;
 }
 
-ParticipantRecord participant(const ClientId& client, const UpdateOffer& offer, const ParameterSet& delta) {
-  return {client,  offer.num_examples, offer.supervised_tokens, offer.steps,         offer.train_seconds, reported_loss(offer),
-          l2_norm(delta.values()), offer.payload_bytes,     offer.payload_sha256};
+ParticipantRecord participant(const ClientId& client, const UpdateOffer& offer,
+                              const ParameterSet& delta) {
+  return {client,
+          offer.num_examples,
+          offer.supervised_tokens,
+          offer.steps,
+          offer.train_seconds,
+          reported_loss(offer),
+          l2_norm(delta.values()),
+          offer.payload_bytes,
+          offer.payload_sha256};
 }
 
 void sum_up(RoundRecord& record) {
@@ -41,14 +49,17 @@ void sum_up(RoundRecord& record) {
 
 }  // namespace
 
-Result<ParameterSet> decode_update(const UpdateOffer& offer, std::span<const std::byte> bytes, const LayoutPtr& layout) {
+Result<ParameterSet> decode_update(const UpdateOffer& offer, std::span<const std::byte> bytes,
+                                   const LayoutPtr& layout) {
   if (offer.layout_digest != layout->digest())
-    return fail(ErrorCode::kMismatch, "update has another adapter layout (rank or target modules differ)");
+    return fail(ErrorCode::kMismatch,
+                "update has another adapter layout (rank or target modules differ)");
   return make_codec(offer.codec)->decode(bytes, layout);
 }
 
-Commit commit_round(RoundId round, const ParameterSet& base, const std::map<ClientId, UpdateOffer>& contributors,
-                    const UpdateStore& updates, Aggregator& aggregator, ServerOptimizer& optimizer) {
+Commit commit_round(RoundId round, const ParameterSet& base,
+                    const std::map<ClientId, UpdateOffer>& contributors, const UpdateStore& updates,
+                    Aggregator& aggregator, ServerOptimizer& optimizer) {
   FENNEC_CHECK(!contributors.empty());
   Commit commit{base.clone(), {}};
   commit.record.round = round;
@@ -56,11 +67,15 @@ Commit commit_round(RoundId round, const ParameterSet& base, const std::map<Clie
   aggregator.begin(base.layout(), round);
   for (const auto& [client, offer] : contributors) {
     Result<ParameterSet> delta = decode_update(offer, updates.get(round, client), base.layout());
-    if (!delta) throw IoError(fmt::format("stored update of {} for round {}: {}", client.name, round.value, delta.error().message));
+    if (!delta)
+      throw IoError(fmt::format("stored update of {} for round {}: {}", client.name, round.value,
+                                delta.error().message));
     commit.record.participants.push_back(participant(client, offer, *delta));
-    const Contribution part{client, offer.num_examples, offer.supervised_tokens, offer.steps, std::move(*delta)};
+    const Contribution part{client, offer.num_examples, offer.supervised_tokens, offer.steps,
+                            std::move(*delta)};
     if (const Result<void> taken = aggregator.accept(part); !taken)
-      throw IoError(fmt::format("stored update of {} for round {}: {}", client.name, round.value, taken.error().message));
+      throw IoError(fmt::format("stored update of {} for round {}: {}", client.name, round.value,
+                                taken.error().message));
   }
   optimizer.step(commit.adapter, aggregator.finish());
   ParameterSet moved(base.layout());
@@ -70,6 +85,8 @@ Commit commit_round(RoundId round, const ParameterSet& base, const std::map<Clie
   return commit;
 }
 
-std::vector<std::byte> adapter_file_bytes(const ParameterSet& adapter) { return write_safetensors(to_views(adapter)); }
+std::vector<std::byte> adapter_file_bytes(const ParameterSet& adapter) {
+  return write_safetensors(to_views(adapter));
+}
 
 }  // namespace fennec

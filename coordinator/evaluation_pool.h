@@ -7,8 +7,8 @@
 
 namespace fennec {
 
-/// One evaluation over the examples of all clients: their sums are merged (core/evaluation_tally.h), so the pooled
-/// figures equal an evaluation in one place. Reports whose sums do not parse are left out.
+/// One evaluation over the examples of all clients: their sums are merged (core/evaluation_tally.h), so
+/// the pooled figures equal an evaluation in one place. Reports whose sums do not parse are left out.
 EvaluationRecord pool_evaluation(const RecordEvaluation& evaluation);
 
 }  // namespace fennec

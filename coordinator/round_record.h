@@ -18,7 +18,8 @@ struct ParticipantRecord {
   std::int64_t supervised_tokens = 0;
   std::int64_t steps = 0;
   double train_seconds = 0;
-  double loss = 0;         ///< mean training loss it reported, nats per supervised token; NaN when it reported none
+  double loss =
+      0;  ///< mean training loss it reported, nats per supervised token; NaN when it reported none
   double update_norm = 0;  ///< L2 of the decoded delta
   std::int64_t bytes_up = 0;
   std::string payload_sha256;
@@ -30,10 +31,10 @@ struct RoundRecord {
   AdapterVersion version;
   std::vector<ParticipantRecord> participants;  ///< ascending by client
   std::int64_t num_examples = 0, supervised_tokens = 0;
-  double loss = 0;         ///< training loss, weighted by supervised tokens; NaN when nobody reported one
+  double loss = 0;  ///< training loss, weighted by supervised tokens; NaN when nobody reported one
   double update_norm = 0;  ///< L2 of the step of the global adapter
   std::int64_t bytes_up = 0, bytes_down = 0;
-  double wall_s = 0;       ///< from the opening of the round to its commit; virtual seconds in a simulation
+  double wall_s = 0;  ///< from the opening of the round to its commit; virtual seconds in a simulation
   std::string adapter_sha256;
   std::int64_t adapter_bytes = 0;
 };

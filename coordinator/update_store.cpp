@@ -39,9 +39,12 @@ std::vector<std::pair<RoundId, ClientId>> DiskUpdateStore::list() const {
     const std::string name = round_dir.path().filename().string();
     RoundId round;
     const auto parsed = std::from_chars(name.data(), name.data() + name.size(), round.value);
-    if (parsed.ec != std::errc() || parsed.ptr != name.data() + name.size() || !round_dir.is_directory()) continue;
+    if (parsed.ec != std::errc() || parsed.ptr != name.data() + name.size() ||
+        !round_dir.is_directory())
+      continue;
     for (const auto& file : fs::directory_iterator(round_dir.path()))
-      if (file.path().extension() == kSuffix) out.emplace_back(round, ClientId{file.path().stem().string()});
+      if (file.path().extension() == kSuffix)
+        out.emplace_back(round, ClientId{file.path().stem().string()});
   }
   std::sort(out.begin(), out.end());
   return out;
@@ -60,7 +63,8 @@ void MemoryUpdateStore::put(RoundId round, const ClientId& client, std::span<con
 
 std::vector<std::byte> MemoryUpdateStore::get(RoundId round, const ClientId& client) const {
   const auto found = updates_.find({round, client});
-  if (found == updates_.end()) throw IoError(fmt::format("no update of {} for round {}", client.name, round.value));
+  if (found == updates_.end())
+    throw IoError(fmt::format("no update of {} for round {}", client.name, round.value));
   return found->second;
 }
 
@@ -70,6 +74,8 @@ std::vector<std::pair<RoundId, ClientId>> MemoryUpdateStore::list() const {
   return out;
 }
 
-void MemoryUpdateStore::erase(RoundId round, const ClientId& client) { updates_.erase({round, client}); }
+void MemoryUpdateStore::erase(RoundId round, const ClientId& client) {
+  updates_.erase({round, client});
+}
 
 }  // namespace fennec

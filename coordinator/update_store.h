@@ -16,9 +16,10 @@ class UpdateStore {
   virtual ~UpdateStore() = default;
   /// Kept when it returns; replaces an earlier update of this round and client.
   virtual void put(RoundId round, const ClientId& client, std::span<const std::byte> bytes) = 0;
-  virtual std::vector<std::byte> get(RoundId round, const ClientId& client) const = 0;  ///< throws IoError when absent
-  virtual std::vector<std::pair<RoundId, ClientId>> list() const = 0;                   ///< ascending
-  virtual void erase(RoundId round, const ClientId& client) = 0;                        ///< absent: nothing
+  virtual std::vector<std::byte> get(RoundId round,
+                                     const ClientId& client) const = 0;  ///< throws IoError when absent
+  virtual std::vector<std::pair<RoundId, ClientId>> list() const = 0;    ///< ascending
+  virtual void erase(RoundId round, const ClientId& client) = 0;         ///< absent: nothing
 };
 
 /// updates/<round>/<client>.update, each written as temp + fsync + rename.

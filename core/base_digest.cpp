@@ -13,7 +13,8 @@
 namespace fennec {
 
 std::vector<std::filesystem::path> weight_files(const std::filesystem::path& base_dir) {
-  const std::filesystem::path single = base_dir / "model.safetensors", index = base_dir / "model.safetensors.index.json";
+  const std::filesystem::path single = base_dir / "model.safetensors",
+                              index = base_dir / "model.safetensors.index.json";
   if (std::filesystem::exists(single)) return {single};
   if (!std::filesystem::exists(index))
     throw IoError(base_dir.string() + ": no model.safetensors and no model.safetensors.index.json");
@@ -23,7 +24,8 @@ std::vector<std::filesystem::path> weight_files(const std::filesystem::path& bas
   std::set<std::filesystem::path> files;
   for (const auto& [tensor, file] : parsed["weight_map"].items()) {
     // A shard lies beside its index: a path out of the directory is refused.
-    if (!file.is_string() || std::filesystem::path(file.get<std::string>()).filename() != file.get<std::string>())
+    if (!file.is_string() ||
+        std::filesystem::path(file.get<std::string>()).filename() != file.get<std::string>())
       throw IoError(index.string() + ": weight_map." + tensor + " is not a file name");
     files.insert(base_dir / file.get<std::string>());
   }
@@ -36,7 +38,8 @@ std::string base_model_digest(const std::filesystem::path& base_dir) {
   for (const auto& file : weight_files(base_dir)) {
     files.push_back(Safetensors::open(file));
     for (const TensorView& tensor : files.back().tensors())
-      if (!tensors.emplace(tensor.name, &tensor).second) throw IoError(file.string() + ": tensor '" + tensor.name + "' appears twice");
+      if (!tensors.emplace(tensor.name, &tensor).second)
+        throw IoError(file.string() + ": tensor '" + tensor.name + "' appears twice");
   }
   Sha256 hash;
   for (const auto& [name, tensor] : tensors) {
