@@ -21,8 +21,9 @@ class AllowList {
   std::map<std::string, ClientId> by_key_;
 };
 
-/// The ZAP handler (ZeroMQ RFC 27) of one ZeroMQ context: admits only CURVE clients on the allow-list and hands
-/// their name on as User-Id. Own thread; constructed and confirmed running before any server socket binds.
+/// The ZAP handler (ZeroMQ RFC 27) of one ZeroMQ context: admits only CURVE clients on the allow-list
+/// and hands their public key on as User-Id, so that each frame can be checked against the list of the
+/// moment. Own thread; constructed and confirmed running before any server socket binds.
 class Authenticator {
  public:
   Authenticator(void* zmq_context, const AllowList& allowed);

@@ -13,18 +13,20 @@ class io_context;
 namespace fennec {
 
 struct ClientLinkEvents {
-  std::function<void()> up;             ///< CURVE handshake done (also after every reconnect)
-  std::function<void()> down;           ///< connection lost, or the coordinator silent for peer_timeout_s
+  std::function<void()> up;    ///< CURVE handshake done (also after every reconnect)
+  std::function<void()> down;  ///< connection lost, or the coordinator silent for peer_timeout_s
   std::function<void(Frame)> frame;
   std::function<void(const Error&)> bad_frame;
-  std::function<void()> refused;        ///< the handshake failed on authentication (unknown key or wrong server key)
+  std::function<void()>
+      refused;  ///< the handshake failed on authentication (unknown key or wrong server key)
 };
 
-/// The client's DEALER socket with CURVE: reconnects with exponential backoff (0.2 s … 30 s, jittered), pings when
-/// idle. Io thread only.
+/// The client's DEALER socket with CURVE: reconnects with exponential backoff (0.2 s … 30 s, jittered),
+/// pings when idle. Io thread only.
 class ClientLink {
  public:
-  ClientLink(boost::asio::io_context& io, const TransportConfig& config, const EnrolmentBundle& bundle, ClientLinkEvents events);
+  ClientLink(boost::asio::io_context& io, const TransportConfig& config, const EnrolmentBundle& bundle,
+             ClientLinkEvents events);
   ~ClientLink();
   ClientLink(const ClientLink&) = delete;
   ClientLink& operator=(const ClientLink&) = delete;
@@ -34,7 +36,7 @@ class ClientLink {
 
  private:
   class Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace fennec

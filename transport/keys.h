@@ -45,6 +45,7 @@ struct EnrolmentBundle {
   CurveKeyPair keys;
 };
 void write_bundle(const std::filesystem::path& file, const EnrolmentBundle& bundle);
-EnrolmentBundle read_bundle(const std::filesystem::path& file);  ///< throws IoError naming file and field
+EnrolmentBundle read_bundle(
+    const std::filesystem::path& file);  ///< throws IoError naming file and field
 
 }  // namespace fennec

@@ -12,10 +12,13 @@ namespace fennec {
 
 /// Newest protocol this build speaks; a coordinator also serves kProtocol − 1 when there is one.
 inline constexpr int kProtocol = 1;
+inline constexpr int kOldestProtocol = kProtocol > 1 ? kProtocol - 1 : 1;
 
-// Plain structs, nothing else: what travels between a client and the coordinator. docs/protocol.md is normative.
+// Plain structs, nothing else: what travels between a client and the coordinator. docs/protocol.md is
+// normative.
 
-/// Named numbers a client reports: "loss" (nats per supervised token), "accuracy", "mae", "<task>.accuracy", …
+/// Named numbers a client reports: "loss" (nats per supervised token), "accuracy", "mae",
+/// "<task>.accuracy", …
 using MetricList = std::vector<std::pair<std::string, double>>;
 
 // ---- client → coordinator
@@ -29,7 +32,8 @@ struct Hello {
   int cores = 0;
 };
 
-/// "I have an update for this round; here is what it is." The bytes follow as bulk transfer "update/<round>".
+/// "I have an update for this round; here is what it is." The bytes follow as bulk transfer
+/// "update/<round>".
 struct UpdateOffer {
   RoundId round;
   AdapterVersion base_version;
@@ -44,7 +48,8 @@ struct UpdateOffer {
   std::string payload_sha256;
 };
 
-/// Answer to an evaluate plan; nothing to upload. Sums, not means, so that the coordinator weighs exactly.
+/// Answer to an evaluate plan; nothing to upload. Sums, not means, so that the coordinator weighs
+/// exactly.
 struct EvaluationReport {
   RoundId round;
   AdapterVersion version;
@@ -76,8 +81,8 @@ struct Welcome {
 
 enum class PlanKind { kTrain, kEvaluate };
 
-/// The task of a round. The adapter (PEFT-layout safetensors) is fetched as bulk transfer "adapter/<version>"
-/// unless the client has it already; version 0 is made locally from the seed.
+/// The task of a round. The adapter (PEFT-layout safetensors) is fetched as bulk transfer
+/// "adapter/<version>" unless the client has it already; version 0 is made locally from the seed.
 struct RoundPlan {
   RoundId round;
   PlanKind kind = PlanKind::kTrain;
@@ -134,7 +139,8 @@ struct BulkChunk {
   std::int64_t total_bytes = 0;
 };
 
-using Message = std::variant<Hello, UpdateOffer, EvaluationReport, TrainingFailed, Goodbye, Ping, Welcome, RoundPlan,
-                             UpdateAccepted, UpdateRejected, Wait, Finished, Refused, Pong, BulkRequest, BulkChunk>;
+using Message = std::variant<Hello, UpdateOffer, EvaluationReport, TrainingFailed, Goodbye, Ping,
+                             Welcome, RoundPlan, UpdateAccepted, UpdateRejected, Wait, Finished,
+                             Refused, Pong, BulkRequest, BulkChunk>;
 
 }  // namespace fennec

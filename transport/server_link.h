@@ -16,29 +16,32 @@ class io_context;
 namespace fennec {
 
 struct ServerLinkEvents {
-  std::function<void(const ClientId&, Frame)> frame;            ///< authenticated and decoded
-  std::function<void(const ClientId&, const Error&)> bad_frame;  ///< authenticated, did not decode; logged by the link
-  std::function<void(const ClientId&)> lost;                     ///< silent for peer_timeout_s, or replaced
+  std::function<void(const ClientId&, Frame)> frame;  ///< authenticated and decoded
+  std::function<void(const ClientId&, const Error&)>
+      bad_frame;                              ///< authenticated, did not decode; logged by the link
+  std::function<void(const ClientId&)> lost;  ///< silent for peer_timeout_s, or replaced
 };
 
-/// The coordinator's ROUTER socket: CURVE always on, ZAP allow-list, fail-closed start-up self-test (a random key
-/// must be refused, else IoError). Identity is the ZAP User-Id. Answers Ping by itself. Io thread only.
+/// The coordinator's ROUTER socket: CURVE always on, ZAP allow-list, fail-closed start-up self-test (a
+/// random key must be refused, else IoError). Identity is the ZAP User-Id. Answers Ping by itself. Io
+/// thread only.
 class ServerLink {
  public:
-  ServerLink(boost::asio::io_context& io, const TransportConfig& config, const CurveKeyPair& keys, const AllowList& allowed,
-             ServerLinkEvents events);
+  ServerLink(boost::asio::io_context& io, const TransportConfig& config, const CurveKeyPair& keys,
+             const AllowList& allowed, ServerLinkEvents events);
   ~ServerLink();
   ServerLink(const ServerLink&) = delete;
   ServerLink& operator=(const ServerLink&) = delete;
 
   /// Silently dropped when the client is not connected (the protocol is resumable).
   void send(const ClientId& client, const Frame& frame);
-  void disconnect(const ClientId& client);     ///< forget its routing id; later frames of it are ignored until a new connection
-  const std::string& endpoint() const;         ///< the bound address, port resolved
+  void disconnect(const ClientId& client);  ///< forget its routing id; later frames of it are ignored
+                                            ///< until a new connection
+  const std::string& endpoint() const;      ///< the bound address, port resolved
 
  private:
   class Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace fennec
