@@ -13,11 +13,11 @@ namespace fennec {
 struct Params {
   enum class Kind { kNull, kScalar, kList, kMap };
   Kind kind = Kind::kNull;
-  std::string scalar;                                ///< kScalar: the text as written
-  bool quoted = false;                               ///< kScalar: was in quotes, so it is a string
-  std::vector<Params> list;                          ///< kList
-  std::vector<std::pair<std::string, Params>> map;   ///< kMap, in file order
-  std::string where;                                 ///< "recipes/x.yaml:7"
+  std::string scalar;                               ///< kScalar: the text as written
+  bool quoted = false;                              ///< kScalar: was in quotes, so it is a string
+  std::vector<Params> list;                         ///< kList
+  std::vector<std::pair<std::string, Params>> map;  ///< kMap, in file order
+  std::string where;  ///< "recipes/x.yaml:7"; a map's child has the line of its key
 
   const Params* find(std::string_view key) const;
 };
@@ -104,12 +104,14 @@ class FieldWriter {
   void operator()(const char* name, const std::vector<double>& value, const char* doc = "");
   void operator()(const char* name, const StringMap& value, const char* doc = "");
   template <class T>
+  requires requires(FieldWriter& v, T& c) { fields(v, c); }
   void operator()(const char* name, T& value, const char* = "") {
     begin(name);
     FieldWriter nested(out_, indent_ + 2);
     fields(nested, value);
   }
   template <class T>
+  requires requires(FieldWriter& v, T& c) { fields(v, c); }
   void operator()(const char* name, std::vector<T>& values, const char* = "") {
     begin_list(name, values.empty());
     for (T& value : values) {
@@ -139,27 +141,42 @@ struct FieldDoc {
 /// Lists every key of a config struct with its default and meaning.
 class FieldLister {
  public:
-  explicit FieldLister(std::vector<FieldDoc>& out, std::string prefix = "") : out_(out), prefix_(std::move(prefix)) {}
+  explicit FieldLister(std::vector<FieldDoc>& out, std::string prefix = "")
+      : out_(out), prefix_(std::move(prefix)) {}
+  template <class T>
+  void operator()(const char* name, std::vector<T>& values, const char* doc = "") {
+    list(name, values, doc);
+    if constexpr (requires(FieldLister & v, T & c) { fields(v, c); }) {
+      T item;
+      FieldLister nested(out_, prefix_ + name + "[].");
+      fields(nested, item);
+    }
+  }
   template <class T>
   void operator()(const char* name, T& value, const char* doc = "") {
-    if constexpr (requires(FieldLister& v, T& c) { fields(v, c); }) {
+    if constexpr (requires(FieldLister & v, T & c) { fields(v, c); }) {
       FieldLister nested(out_, prefix_ + name + ".");
       fields(nested, value);
     } else {
-      std::string text;
-      FieldWriter writer(text);
-      writer(name, value);
-      add(name, text, doc);
+      list(name, value, doc);
     }
   }
 
  private:
+  template <class T>
+  void list(const char* name, T& value, const char* doc) {
+    std::string text;
+    FieldWriter writer(text);
+    writer(name, value);
+    add(name, text, doc);
+  }
   void add(const char* name, const std::string& written, const char* doc);
   std::vector<FieldDoc>& out_;
   std::string prefix_;
 };
 
-/// Reads a whole config struct. Errors are appended, one a problem; the struct keeps defaults where unset.
+/// Reads a whole config struct. Errors are appended, one a problem; the struct keeps defaults where
+/// unset.
 template <class T>
 T read_config(const Params& root, std::vector<std::string>& errors) {
   T value;

@@ -8,7 +8,8 @@ struct PrivacyConfig {
 
 template <class Visitor>
 void fields(Visitor& v, PrivacyConfig& c) {
-  v("clip_norm", c.clip_norm, "L2 limit of a client's whole delta before it leaves the device; 0 = off");
+  v("clip_norm", c.clip_norm,
+    "L2 limit of a client's whole delta before it leaves the device; 0 = off");
 }
 
 }  // namespace fennec
