@@ -17,7 +17,8 @@ namespace fennec {
 class LoraAttachment {
  public:
   /// @param adapter  outlives the attachment; names as core/lora_layout.h. Throws IoError naming a module the
-  ///                 model lacks or a shape that does not fit.
+  ///                 model lacks, a shape that does not fit, or what is not supported (DoRA, modules_to_save,
+  ///                 adapters of the embedding; dropout when trainable).
   LoraAttachment(CausalLm& model, ParameterSet& adapter, const PeftLoraConfig& config, bool trainable);
   ~LoraAttachment();
   LoraAttachment(const LoraAttachment&) = delete;
@@ -27,8 +28,8 @@ class LoraAttachment {
   const std::vector<at::Tensor>& tensors() const { return tensors_; }
 
  private:
-  CausalLm& model_;
   std::vector<at::Tensor> tensors_;
+  std::vector<Projection*> attached_;
 };
 
 /// s = alpha/r, or alpha/√r with rsLoRA; rank_pattern/alpha_pattern honoured per module.

@@ -10,7 +10,8 @@ namespace fennec {
 class ProjectionBranch {
  public:
   virtual ~ProjectionBranch() = default;
-  /// @param x [N, in] float.  @param base_output [N, out], the frozen linear's output.  @return [N, out]
+  /// @param x [N, in] float.  @param base_output [N, out], the frozen linear's output: the branch may overwrite it.
+  /// @return [N, out]
   virtual at::Tensor apply(const at::Tensor& x, const at::Tensor& base_output) const = 0;
 };
 

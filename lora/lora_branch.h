@@ -1,0 +1,20 @@
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include "model/projection.h"
+
+namespace fennec {
+
+/// y = base + s·(x·Aᵀ)·Bᵀ: the low-rank path beside one frozen linear (arXiv 2106.09685, eq. 3).
+class LoraBranch final : public ProjectionBranch {
+ public:
+  /// @param a [R, in]  @param b [out, R]
+  LoraBranch(at::Tensor a, at::Tensor b, double scale);
+  at::Tensor apply(const at::Tensor& x, const at::Tensor& base_output) const override;
+
+ private:
+  at::Tensor a_, b_;
+  double scale_;
+};
+
+}  // namespace fennec

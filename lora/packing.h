@@ -1,0 +1,55 @@
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "core/rng.h"
+#include "lora/trainer.h"
+#include "model/causal_lm.h"
+
+namespace fennec {
+
+/// Examples that share one row of a batch, as positions in the list of examples.
+using PackedRow = std::vector<std::size_t>;
+/// Rows of one optimizer step.
+using PackedBatch = std::vector<PackedRow>;
+
+struct PackingLimits {
+  std::size_t row_tokens = 512;     ///< longest row; every example fits
+  std::size_t batch_tokens = 1024;  ///< rows × longest row of a step, unless one row alone is more
+};
+
+/// One pass over all examples, each exactly once: first-fit into rows in the order of a shuffle of
+/// `seed`, then rows into steps.
+std::vector<PackedBatch> pack_epoch(const std::vector<TokenizedExample>& examples,
+                                    const PackingLimits& limits, Seed seed);
+
+struct TrainBatch {
+  TokenBatch tokens;  ///< [B, T], T = the longest row
+  at::Tensor labels;  ///< [B, T] int64, −100 = no loss
+  std::int64_t num_examples = 0;
+};
+
+TrainBatch make_batch(const std::vector<TokenizedExample>& examples, const PackedBatch& rows);
+
+/// The batches of a whole local training run, epoch after epoch; any step can be asked for, so a
+/// resumed run needs nothing but its step number.
+class BatchSchedule {
+ public:
+  /// @param examples  outlives the schedule; not empty
+  BatchSchedule(const std::vector<TokenizedExample>& examples, const TrainConfig& config, Seed seed);
+  std::int64_t total_steps() const { return total_steps_; }
+  TrainBatch at(std::int64_t step);
+
+ private:
+  const std::vector<PackedBatch>& epoch(std::uint64_t index);
+
+  const std::vector<TokenizedExample>& examples_;
+  PackingLimits limits_;
+  Seed seed_;
+  std::vector<std::vector<PackedBatch>> epochs_;
+  std::int64_t total_steps_ = 0;
+};
+
+}  // namespace fennec
