@@ -131,21 +131,28 @@ class ViewBuffer final : public std::streambuf {
   }
 };
 
+Params read_document(std::string_view text, const std::string& where) {
+  ViewBuffer buffer(text);
+  std::istream in(&buffer);
+  YAML::Parser parser(in);
+  ParamsBuilder builder(where);
+  parser.HandleNextDocument(builder);
+  ParamsBuilder second(where);
+  if (parser.HandleNextDocument(second))
+    throw ConfigError(where + ": holds several documents, expected one");
+  Params root = std::move(builder).take();
+  if (root.where.empty()) root.where = where + ":1";
+  return root;
+}
+
 }  // namespace
 
 Params parse_yaml(std::string_view text, const std::string& where) {
-  ViewBuffer buffer(text);
-  std::istream in(&buffer);
   try {
-    YAML::Parser parser(in);
-    ParamsBuilder builder(where);
-    parser.HandleNextDocument(builder);
-    ParamsBuilder second(where);
-    if (parser.HandleNextDocument(second))
-      throw ConfigError(where + ": holds several documents, expected one");
-    Params root = std::move(builder).take();
-    if (root.where.empty()) root.where = where + ":1";
-    return root;
+    // yaml-cpp 0.7 takes a quote that is never closed for closed when a line end precedes the end of
+    // the text; without the line end it is refused.
+    read_document(text.substr(0, text.find_last_not_of(" \t\r\n") + 1), where);
+    return read_document(text, where);
   } catch (const YAML::Exception& e) {
     const int line = e.mark.is_null() ? 1 : e.mark.line + 1;
     throw ConfigError(where + ":" + std::to_string(line) + ": " + e.msg);

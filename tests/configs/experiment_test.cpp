@@ -1,0 +1,108 @@
+#include "configs/experiment.h"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+
+#include "core/error.h"
+#include "tests/support/temp_dir.h"
+
+using namespace fennec;
+
+namespace {
+
+std::string refusal(const std::string& yaml) {
+  try {
+    parse_experiment(yaml, "x.yaml");
+  } catch (const ConfigError& e) {
+    return e.what();
+  }
+  return "accepted";
+}
+
+}  // namespace
+
+TEST_CASE("the defaults are a valid experiment") { CHECK(validate(Experiment{}).empty()); }
+
+TEST_CASE("canonical text is a fixed point") {
+  const Experiment e = parse_experiment(
+      "name: 'a: b'\nseed: 12\ntrain: {learning_rate: 0.1}\nsimulation:\n  profiles:\n    - name: x\n  "
+      "    weight: 0.3\n"
+      "    - name: y\n",
+      "x.yaml");
+  const std::string text = to_yaml(e);
+  CAPTURE(text);
+  CHECK(to_yaml(parse_experiment(text, "canonical")) == text);
+  CHECK(text.find("learning_rate: 0.1\n") != std::string::npos);
+  CHECK(text.find("epsilon: 1e-08\n") != std::string::npos);
+  CHECK(text.find("    - name: x\n      weight: 0.3\n") != std::string::npos);
+}
+
+TEST_CASE("the hash names the content, not the spelling") {
+  const auto hash = [](const std::string& yaml) {
+    return experiment_hash(parse_experiment(yaml, "x"));
+  };
+  CHECK(hash("seed: 1\nname: a\n") == hash("# comment\nname: \"a\"\nseed:   1\n"));
+  CHECK(hash("seed: 1") != hash("seed: 2"));
+  CHECK(hash("").size() == 64);
+}
+
+TEST_CASE("ranges and cross-rules are reported with the line of the key") {
+  CHECK(refusal("lora:\n  rank: 0\n") == "x.yaml:2: lora.rank must be between 1 and 4096, is 0");
+  CHECK(refusal("rounds:\n  cohort_size: 2\n  min_updates: 3\n") ==
+        "x.yaml:3: rounds.min_updates must not exceed rounds.cohort_size (2), is 3");
+  CHECK(refusal("data:\n  prepared: d\n  world: [home]\n") ==
+        "x.yaml:2: data.prepared and data.world exclude each other; give one");
+  CHECK(refusal("data:\n  world: [garage]\n") ==
+        "x.yaml:2: data.world: unknown kind 'garage'; known: home, wearable, pump");
+  CHECK(refusal("train: {local_steps: 0}").find("train.local_steps must be at least 1") !=
+        std::string::npos);
+  CHECK(refusal("rounds:\n  cohort_size: 9\nsimulation:\n  devices: 8\n")
+            .find("x.yaml:2: rounds.cohort_size") == 0);
+  CHECK(refusal("simulation:\n  profiles:\n    - name: a\n    - name: a\n").find("'a' is used twice") !=
+        std::string::npos);
+  CHECK(refusal("transport: {heartbeat_s: 30, peer_timeout_s: 20}")
+            .find("transport.peer_timeout_s must exceed") != std::string::npos);
+}
+
+TEST_CASE("all problems come at once") {
+  const std::string all = refusal("lora:\n  rank: 0\n  alpha: -1\nrounds:\n  total: 0\n");
+  CHECK(all.find("x.yaml:2: lora.rank") != std::string::npos);
+  CHECK(all.find("x.yaml:3: lora.alpha") != std::string::npos);
+  CHECK(all.find("x.yaml:5: rounds.total") != std::string::npos);
+  const std::string read = refusal("lora:\n  rank: x\nfoo: 1\naggregation:\n  strateggy: fedavg\n");
+  CHECK(read.find("x.yaml:2: lora.rank must be an integer") != std::string::npos);
+  CHECK(read.find("x.yaml:3: unknown key 'foo'") != std::string::npos);
+  CHECK(read.find("x.yaml:5: unknown key 'aggregation.strateggy'; did you mean 'strategy'?") !=
+        std::string::npos);
+}
+
+TEST_CASE("a missing file is named") { CHECK_THROWS_AS(load_experiment("/nowhere/x.yaml"), IoError); }
+
+TEST_CASE("the key reference covers every canonical key") {
+  const auto rows = experiment_keys();
+  CHECK(rows.size() > 40);
+  for (const FieldDoc& row : rows) {
+    CAPTURE(row.key);
+    CHECK_FALSE(row.doc.empty());
+  }
+}
+
+TEST_CASE("every recipe loads, prints canonically and says how to run it") {
+  int seen = 0;
+  const std::filesystem::path root = std::filesystem::path(FENNEC_SOURCE) / "configs" / "recipes";
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(root)) {
+    if (entry.path().extension() != ".yaml") continue;
+    CAPTURE(entry.path().string());
+    ++seen;
+    const Experiment e = load_experiment(entry.path());
+    CHECK(to_yaml(parse_experiment(to_yaml(e), "canonical")) == to_yaml(e));
+    std::ifstream file(entry.path());
+    std::string first;
+    std::getline(file, first);
+    const std::string relative = std::filesystem::relative(entry.path(), FENNEC_SOURCE).string();
+    CHECK(first.starts_with("# fennec-"));
+    CHECK(first.find(relative) != std::string::npos);
+  }
+  CHECK(seen >= 5);
+}
