@@ -14,7 +14,7 @@ constexpr const char* kWeekdays[] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "
 double mean(const std::vector<double>& x) {
   long double sum = 0;
   for (const double v : x) sum += v;
-  return static_cast<double>(sum / static_cast<long double>(x.size()));
+  return static_cast<double>(sum) / static_cast<double>(x.size());
 }
 
 double population_sd(const std::vector<double>& x) {
@@ -24,14 +24,14 @@ double population_sd(const std::vector<double>& x) {
   return static_cast<double>(std::sqrt(sum / static_cast<long double>(x.size())));
 }
 
+/// printf rounds to nearest, exact halves to even; there is no "-0".
 std::string fixed_text(double number, int decimals, int pad) {
-  // Adding 0.0 turns -0 into 0; printf rounds halves of exact binary fractions to even, as the data
-  // sheets do.
-  const double unit = std::pow(10.0, decimals);
-  if (std::fabs(number) * unit < 0.5) number = 0.0;
-  char buffer[64];
+  char buffer[352];  // the longest double has 309 digits before the point
   std::snprintf(buffer, sizeof buffer, "%0*.*f", pad, decimals, number);
-  return buffer;
+  const std::string text = buffer;
+  if (text.find_first_not_of("-0.") == std::string::npos && number < 0)
+    return fixed_text(0.0, decimals, pad);
+  return text;
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ Table random_table(RandomStream& random, std::size_t rows) {
 TEST_CASE("windows: no group border inside, no test row in training, none forgotten") {
   for (std::uint64_t seed = 0; seed < 60; ++seed) {
     CAPTURE(seed);
-    RandomStream random(Seed(seed));
+    RandomStream random{Seed(seed)};
     const Table table = random_table(random, 20 + random.below(150));
     RecipeConfig recipe;
     recipe.group = {"run", "label"};
