@@ -39,6 +39,32 @@ std::string pcre2_message(int code) {
   return reinterpret_cast<const char*>(buffer);
 }
 
+/// PCRE2's \s holds U+180E, which is no longer White_Space: spells the property out. \S inside a
+/// class stays.
+std::string spell_out_white_space(std::string_view regex) {
+  static constexpr std::string_view kMembers =
+      R"(\t-\r\x{20}\x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000})";
+  std::string out;
+  bool in_class = false;
+  for (std::size_t i = 0; i < regex.size(); ++i) {
+    const char c = regex[i];
+    if (c == '\\' && i + 1 < regex.size()) {
+      const char escaped = regex[++i];
+      if (escaped == 's')
+        out.append(in_class ? "" : "[").append(kMembers).append(in_class ? "" : "]");
+      else if (escaped == 'S' && !in_class)
+        out.append("[^").append(kMembers).append("]");
+      else
+        out.append({c, escaped});
+      continue;
+    }
+    if (c == '[') in_class = true;
+    if (c == ']') in_class = false;
+    out.push_back(c);
+  }
+  return out;
+}
+
 class RegexPattern final : public TextPattern {
  public:
   RegexPattern(const std::string& regex, const JsonNode& node) : regex_(regex) {
@@ -48,7 +74,8 @@ class RegexPattern final : public TextPattern {
     int error = 0;
     PCRE2_SIZE offset = 0;
     // MULTILINE: the reference engine's ^ and $ match at every line.
-    code_.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(regex.data()), regex.size(),
+    const std::string spelled = spell_out_white_space(regex);
+    code_.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(spelled.data()), spelled.size(),
                               PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE, &error, &offset, nullptr));
     if (!code_)
       node.refuse("regex does not compile at character " + std::to_string(offset) + " (" +
