@@ -13,7 +13,7 @@ namespace fennec {
 
 // ---- what happens to the agent
 
-struct LinkUp {};    ///< connected or reconnected
+struct LinkUp {};  ///< connected or reconnected
 struct LinkDown {};
 struct Received {
   Message message;  ///< never a bulk message: the host's transfers handle those
@@ -34,14 +34,16 @@ struct WorkFailed {
 struct AgentTimerFired {
   std::uint64_t timer;
 };
-using AgentEvent = std::variant<LinkUp, LinkDown, Received, AdapterReady, TrainingDone, EvaluationDone, WorkFailed, AgentTimerFired>;
+using AgentEvent = std::variant<LinkUp, LinkDown, Received, AdapterReady, TrainingDone, EvaluationDone,
+                                WorkFailed, AgentTimerFired>;
 
 // ---- what the agent asks for
 
 struct SendMessage {
   Message message;
 };
-struct PrepareAdapter {  ///< have plan.version at hand: cache, seed, or bulk transfer; then AdapterReady
+struct PrepareAdapter {  ///< have plan.version at hand: cache, seed, or bulk transfer; then
+                         ///< AdapterReady
   RoundPlan plan;
 };
 struct StartTraining {  ///< resumes from the checkpoint of this round and version if there is one
@@ -63,7 +65,79 @@ struct Stop {
   bool success;
   std::string reason;
 };
-using AgentAction = std::variant<SendMessage, PrepareAdapter, StartTraining, StartEvaluation, CancelWork, DropUpdate, SetAgentTimer,
-                                 Reconnect, Stop>;
+using AgentAction = std::variant<SendMessage, PrepareAdapter, StartTraining, StartEvaluation,
+                                 CancelWork, DropUpdate, SetAgentTimer, Reconnect, Stop>;
+
+/// One client of a run, sans-IO: hello → plan → train or evaluate → offer → acknowledged. The live
+/// client and the simulator drive this same class. It survives any loss, repetition or reordering of
+/// messages and any number of reconnects: a finished update is offered again, unchanged, until it is
+/// accepted, rejected or its round has moved on; a repeated plan starts no second training. The host
+/// carries out the actions in order. Not thread-safe.
+class ClientAgent {
+ public:
+  /// @param outbox  the update an earlier life of this client finished but did not see acknowledged
+  ClientAgent(std::string run_id, Hello hello, const Clock& clock,
+              std::optional<UpdateOffer> outbox = std::nullopt);
+
+  std::vector<AgentAction> handle(const AgentEvent& event);
+
+  /// The plan being prepared, trained or evaluated; null when idle.
+  const RoundPlan* task() const { return task_ ? &task_->plan : nullptr; }
+  /// The update waiting for its acknowledgement; null when there is none.
+  const UpdateOffer* pending_offer() const { return offer_ ? &*offer_ : nullptr; }
+
+ private:
+  enum class Stage { kPreparing, kWorking };
+  struct Task {
+    RoundPlan plan;
+    TimePoint deadline;
+    Stage stage = Stage::kPreparing;
+  };
+
+  void on(const LinkUp&);
+  void on(const LinkDown&);
+  void on(const Received& event);
+  void on(const AdapterReady& event);
+  void on(const TrainingDone& event);
+  void on(const EvaluationDone& event);
+  void on(const WorkFailed& event);
+  void on(const AgentTimerFired& event);
+
+  void on_message(const Welcome& welcome);
+  void on_message(const RoundPlan& plan);
+  void on_message(const UpdateAccepted& accepted);
+  void on_message(const UpdateRejected& rejected);
+  void on_message(const Wait& wait);
+  void on_message(const Finished& finished);
+  void on_message(const Refused& refused);
+  template <class Other>
+  void on_message(const Other&) {}  ///< what only a coordinator understands
+
+  void say_hello();
+  void start(const RoundPlan& plan);
+  void cancel();
+  void offer();
+  void report();
+  void drop_offer();
+  void stop(bool success, std::string reason);
+  void set_timer(double seconds);
+  template <class M>
+  void send(M message) {
+    out_.emplace_back(SendMessage{Message(std::move(message))});
+  }
+
+  std::string run_id_;
+  Hello hello_;
+  const Clock& clock_;
+  std::optional<UpdateOffer> offer_;
+  bool offered_ = false;   ///< offer_ was sent in this session
+  bool welcomed_ = false;  ///< the link is up and the coordinator knows us
+  bool stopped_ = false;
+  std::optional<Task> task_;
+  std::optional<EvaluationReport> report_;  ///< the latest, in case it is asked for again
+  int failures_ = 0;                        ///< in a row
+  std::uint64_t timer_ = 0;
+  std::vector<AgentAction> out_;
+};
 
 }  // namespace fennec
