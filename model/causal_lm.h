@@ -16,7 +16,7 @@ namespace fennec {
 /// `positions` restart at 0 in each.
 struct TokenBatch {
   at::Tensor ids;        ///< [B, T] int64
-  at::Tensor segments;   ///< [B, T] int64 document index, −1 = padding; undefined: one document a row, no padding
+  at::Tensor segments;   ///< [B, T] int64 document index, or as model/attention_mask.h; undefined: one document a row, no padding
   at::Tensor positions;  ///< [B, T] int64; undefined: 0 … T−1
 };
 
@@ -43,9 +43,10 @@ class CausalLm {
   virtual std::int64_t head_dim() const = 0;
   virtual std::int64_t vocab_size() const = 0;
   virtual std::int64_t max_positions() const = 0;
+  virtual std::string config_json() const = 0;  ///< config.json that describes this model
 };
 
-/// Mean cross-entropy in nats over supervised positions: logits at t predict labels at t+1; label −100 is ignored.
+/// Cross-entropy in nats, summed over supervised positions: logits at t predict labels at t+1; label −100 is ignored.
 /// Only supervised positions go through the head. No supervised position: a zero that carries no gradient.
 /// @param labels [B, T] int64  @return scalar and the number of supervised positions
 struct LossSum {

@@ -1,0 +1,31 @@
+#include "model/causal_lm.h"
+
+#include <ATen/ATen.h>
+
+#include "core/error.h"
+#include "model/registry.h"
+
+namespace fennec {
+
+LossSum supervised_loss(const CausalLm& model, const TokenBatch& batch, const at::Tensor& labels) {
+  FENNEC_CHECK(labels.sizes() == batch.ids.sizes());
+  const std::int64_t rows = labels.size(0), tokens = labels.size(1);
+  at::Tensor next = at::full({rows, tokens}, -100, at::kLong);  // the label that position t predicts
+  if (tokens > 1) next.narrow(1, 0, tokens - 1).copy_(labels.narrow(1, 1, tokens - 1));
+  const at::Tensor flat = next.flatten();
+  const at::Tensor supervised = flat.ne(-100).nonzero().flatten();
+  if (supervised.numel() == 0) return {at::zeros({}, at::kFloat), 0};
+  const at::Tensor h = model.hidden(batch).flatten(0, 1).index_select(0, supervised);  // [N, D]
+  const at::Tensor log_probs = at::log_softmax(model.head(h), -1);
+  return {at::nll_loss(log_probs, flat.index_select(0, supervised), {}, at::Reduction::Sum), supervised.numel()};
+}
+
+std::unique_ptr<CausalLm> load_causal_lm(const std::filesystem::path& dir) {
+  const HfConfig config = HfConfig::read(dir);
+  config.refuse_unsupported();
+  require_known_family(config);
+  Checkpoint checkpoint = Checkpoint::open(dir);
+  return load_family(config, checkpoint);
+}
+
+}  // namespace fennec

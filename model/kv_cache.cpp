@@ -1,0 +1,34 @@
+#include "model/kv_cache.h"
+
+#include <ATen/ATen.h>
+
+#include "core/error.h"
+
+namespace fennec {
+
+KvCache::KvCache(const CausalLm& model, std::int64_t rows, std::int64_t capacity)
+    : segments_(at::zeros({rows, capacity}, at::kLong)), capacity_(capacity) {
+  for (std::int64_t layer = 0; layer < model.layers(); ++layer) {
+    keys_.push_back(at::empty({rows, model.kv_heads(), capacity, model.head_dim()}, at::kFloat));
+    values_.push_back(at::empty_like(keys_.back()));
+  }
+}
+
+void KvCache::extend(std::int64_t tokens, const at::Tensor& segments) {
+  FENNEC_CHECK(length_ + tokens <= capacity_, "the cache is full");
+  opened_ = length_;
+  length_ += tokens;
+  if (!segments.defined()) return;
+  segmented_ = true;
+  segments_.narrow(1, opened_, tokens).copy_(segments);
+}
+
+std::pair<at::Tensor, at::Tensor> KvCache::store(std::int64_t layer, const at::Tensor& k, const at::Tensor& v) {
+  auto& keys = keys_[static_cast<std::size_t>(layer)];
+  auto& values = values_[static_cast<std::size_t>(layer)];
+  keys.narrow(2, opened_, length_ - opened_).copy_(k);
+  values.narrow(2, opened_, length_ - opened_).copy_(v);
+  return {keys.narrow(2, 0, length_), values.narrow(2, 0, length_)};
+}
+
+}  // namespace fennec
