@@ -15,14 +15,17 @@ at::Tensor not_after(std::int64_t queries, std::int64_t keys, at::Device device)
 }
 
 at::Tensor to_additive(const at::Tensor& visible) {
-  return at::zeros(visible.sizes(), visible.options().dtype(at::kFloat)).masked_fill_(visible.logical_not(), kHidden);
+  return at::zeros(visible.sizes(), visible.options().dtype(at::kFloat))
+      .masked_fill_(visible.logical_not(), kHidden);
 }
 
 }  // namespace
 
 at::Tensor segment_mask(const at::Tensor& query_segments, const at::Tensor& key_segments) {
-  FENNEC_CHECK(query_segments.dim() == 2 && key_segments.dim() == 2 && query_segments.size(0) == key_segments.size(0));
-  const at::Tensor q = query_segments.unsqueeze(2), k = key_segments.unsqueeze(1);  // [B, T, 1], [B, 1, S]
+  FENNEC_CHECK(query_segments.dim() == 2 && key_segments.dim() == 2 &&
+               query_segments.size(0) == key_segments.size(0));
+  const at::Tensor q = query_segments.unsqueeze(2),
+                   k = key_segments.unsqueeze(1);  // [B, T, 1], [B, 1, S]
   at::Tensor visible = q.eq(k);
   visible.logical_or_(k.eq(kSharedSegment).logical_and(q.ne(kPaddingSegment)));
   visible.logical_and_(not_after(q.size(1), k.size(2), q.device()));

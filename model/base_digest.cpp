@@ -6,7 +6,8 @@
 
 namespace fennec {
 
-/// Sorted by name and free of any file layout: one file or many shards of the same weights give the same digest.
+/// Sorted by name and free of any file layout: one file or many shards of the same weights give the
+/// same digest.
 std::string base_model_digest(const std::filesystem::path& dir) {
   const Checkpoint checkpoint = Checkpoint::open(dir);
   Sha256 hash;

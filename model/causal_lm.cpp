@@ -17,7 +17,8 @@ LossSum supervised_loss(const CausalLm& model, const TokenBatch& batch, const at
   if (supervised.numel() == 0) return {at::zeros({}, at::kFloat), 0};
   const at::Tensor h = model.hidden(batch).flatten(0, 1).index_select(0, supervised);  // [N, D]
   const at::Tensor log_probs = at::log_softmax(model.head(h), -1);
-  return {at::nll_loss(log_probs, flat.index_select(0, supervised), {}, at::Reduction::Sum), supervised.numel()};
+  return {at::nll_loss(log_probs, flat.index_select(0, supervised), {}, at::Reduction::Sum),
+          supervised.numel()};
 }
 
 std::unique_ptr<CausalLm> load_causal_lm(const std::filesystem::path& dir) {

@@ -12,18 +12,20 @@
 
 namespace fennec {
 
-/// A batch of packed rows. Documents never see each other: attention is causal within equal `segments`, and
-/// `positions` restart at 0 in each.
+/// A batch of packed rows. Documents never see each other: attention is causal within equal `segments`,
+/// and `positions` restart at 0 in each.
 struct TokenBatch {
   at::Tensor ids;        ///< [B, T] int64
-  at::Tensor segments;   ///< [B, T] int64 document index, or as model/attention_mask.h; undefined: one document a row, no padding
+  at::Tensor segments;   ///< [B, T] int64 document index, or as model/attention_mask.h; undefined: one
+                         ///< document a row, no padding
   at::Tensor positions;  ///< [B, T] int64; undefined: 0 … T−1
 };
 
 /// Keys (after RoPE) and values of the tokens seen so far, for generation.
 class KvCache;
 
-/// A decoder-only transformer with its language-model head, weights in fp32. Frozen unless told otherwise.
+/// A decoder-only transformer with its language-model head, weights in fp32. Frozen unless told
+/// otherwise.
 class CausalLm {
  public:
   virtual ~CausalLm() = default;
@@ -37,7 +39,8 @@ class CausalLm {
   virtual std::unique_ptr<CausalLm> share() const = 0;
 
   virtual std::vector<Projection*> projections() = 0;  ///< every linear but the head, in module order
-  virtual std::vector<std::pair<std::string, at::Tensor>> parameters() const = 0;  ///< checkpoint names, for pretraining and export
+  virtual std::vector<std::pair<std::string, at::Tensor>> parameters()
+      const = 0;  ///< checkpoint names, for pretraining and export
   virtual std::int64_t layers() const = 0;
   virtual std::int64_t kv_heads() const = 0;
   virtual std::int64_t head_dim() const = 0;
@@ -46,20 +49,22 @@ class CausalLm {
   virtual std::string config_json() const = 0;  ///< config.json that describes this model
 };
 
-/// Cross-entropy in nats, summed over supervised positions: logits at t predict labels at t+1; label −100 is ignored.
-/// Only supervised positions go through the head. No supervised position: a zero that carries no gradient.
+/// Cross-entropy in nats, summed over supervised positions: logits at t predict labels at t+1; label
+/// −100 is ignored. Only supervised positions go through the head. No supervised position: a zero that
+/// carries no gradient.
 /// @param labels [B, T] int64  @return scalar and the number of supervised positions
 struct LossSum {
-  at::Tensor sum;            ///< scalar, nats, summed
+  at::Tensor sum;  ///< scalar, nats, summed
   std::int64_t positions = 0;
 };
 LossSum supervised_loss(const CausalLm& model, const TokenBatch& batch, const at::Tensor& labels);
 
-/// Loads config.json and weights (single file or sharded) of a supported family; every tensor used exactly once.
-/// Throws IoError naming file and tensor; an unknown family lists the supported ones.
+/// Loads config.json and weights (single file or sharded) of a supported family; every tensor used
+/// exactly once. Throws IoError naming file and tensor; an unknown family lists the supported ones.
 std::unique_ptr<CausalLm> load_causal_lm(const std::filesystem::path& dir);
 
-/// Hex SHA-256 over the names, dtypes, shapes and bytes of the weights: what "the same base model" means.
+/// Hex SHA-256 over the names, dtypes, shapes and bytes of the weights: what "the same base model"
+/// means.
 std::string base_model_digest(const std::filesystem::path& dir);
 
 }  // namespace fennec

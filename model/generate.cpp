@@ -15,8 +15,12 @@ namespace {
 /// The prompts as right-padded rows of one batch.
 TokenBatch to_batch(const std::vector<std::vector<TokenId>>& prompts, std::int64_t width) {
   const auto rows = static_cast<std::int64_t>(prompts.size());
-  TokenBatch batch{at::zeros({rows, width}, at::kLong), at::full({rows, width}, kPaddingSegment, at::kLong), at::zeros({rows, width}, at::kLong)};
-  auto ids = batch.ids.accessor<std::int64_t, 2>(), segments = batch.segments.accessor<std::int64_t, 2>(), positions = batch.positions.accessor<std::int64_t, 2>();
+  TokenBatch batch{at::zeros({rows, width}, at::kLong),
+                   at::full({rows, width}, kPaddingSegment, at::kLong),
+                   at::zeros({rows, width}, at::kLong)};
+  auto ids = batch.ids.accessor<std::int64_t, 2>(),
+       segments = batch.segments.accessor<std::int64_t, 2>(),
+       positions = batch.positions.accessor<std::int64_t, 2>();
   for (std::int64_t r = 0; r < rows; ++r) {
     const auto& prompt = prompts[static_cast<std::size_t>(r)];
     for (std::int64_t t = 0; t < static_cast<std::int64_t>(prompt.size()); ++t) {
@@ -30,9 +34,14 @@ TokenBatch to_batch(const std::vector<std::vector<TokenId>>& prompts, std::int64
 
 class GreedyDecoder {
  public:
-  GreedyDecoder(const CausalLm& model, const std::vector<std::vector<TokenId>>& prompts, const GenerateOptions& options, std::int64_t width)
-      : model_(model), prompts_(prompts), options_(options), cache_(model, static_cast<std::int64_t>(prompts.size()), width + options.max_new_tokens),
-        answers_(prompts.size()), done_(prompts.size()) {
+  GreedyDecoder(const CausalLm& model, const std::vector<std::vector<TokenId>>& prompts,
+                const GenerateOptions& options, std::int64_t width)
+      : model_(model),
+        prompts_(prompts),
+        options_(options),
+        cache_(model, static_cast<std::int64_t>(prompts.size()), width + options.max_new_tokens),
+        answers_(prompts.size()),
+        done_(prompts.size()) {
     for (std::size_t i = 0; i < prompts.size(); ++i) done_[i] = prompts[i].empty();
   }
 
@@ -40,10 +49,13 @@ class GreedyDecoder {
     const auto rows = static_cast<std::int64_t>(prompts_.size());
     const at::Tensor h = model_.hidden(to_batch(prompts_, width), &cache_);  // [B, T, D]
     at::Tensor last = at::empty({rows}, at::kLong);
-    for (std::int64_t r = 0; r < rows; ++r) last[r] = std::max<std::int64_t>(0, static_cast<std::int64_t>(prompts_[static_cast<std::size_t>(r)].size()) - 1);
+    for (std::int64_t r = 0; r < rows; ++r)
+      last[r] = std::max<std::int64_t>(
+          0, static_cast<std::int64_t>(prompts_[static_cast<std::size_t>(r)].size()) - 1);
     at::Tensor next = choose(h.index({at::arange(rows, at::kLong), last}));
     for (std::int64_t step = 1; accept(next) && step < options_.max_new_tokens; ++step) {
-      TokenBatch batch{next.view({rows, 1}), at::zeros({rows, 1}, at::kLong), (last + step).view({rows, 1})};
+      TokenBatch batch{next.view({rows, 1}), at::zeros({rows, 1}, at::kLong),
+                       (last + step).view({rows, 1})};
       next = choose(model_.hidden(batch, &cache_).select(1, 0));
     }
     return std::move(answers_);
@@ -59,7 +71,8 @@ class GreedyDecoder {
       const auto length = static_cast<std::int64_t>(prompts_[i].size() + answers_[i].size());
       const auto id = static_cast<TokenId>(ids[static_cast<std::int64_t>(i)]);
       if (done_[i]) continue;
-      done_[i] = length >= model_.max_positions() || std::find(options_.stop.begin(), options_.stop.end(), id) != options_.stop.end();
+      done_[i] = length >= model_.max_positions() ||
+                 std::find(options_.stop.begin(), options_.stop.end(), id) != options_.stop.end();
       if (done_[i]) continue;
       answers_[i].push_back(id);
       if (options_.on_token) options_.on_token(i, id);
@@ -77,12 +90,16 @@ class GreedyDecoder {
 
 }  // namespace
 
-std::vector<std::vector<TokenId>> generate(const CausalLm& model, const std::vector<std::vector<TokenId>>& prompts, const GenerateOptions& options) {
+std::vector<std::vector<TokenId>> generate(const CausalLm& model,
+                                           const std::vector<std::vector<TokenId>>& prompts,
+                                           const GenerateOptions& options) {
   const at::NoGradGuard no_grad;
   std::size_t width = 0;
   for (const auto& prompt : prompts) width = std::max(width, prompt.size());
-  if (width == 0 || options.max_new_tokens <= 0) return std::vector<std::vector<TokenId>>(prompts.size());
-  return GreedyDecoder(model, prompts, options, static_cast<std::int64_t>(width)).run(static_cast<std::int64_t>(width));
+  if (width == 0 || options.max_new_tokens <= 0)
+    return std::vector<std::vector<TokenId>>(prompts.size());
+  return GreedyDecoder(model, prompts, options, static_cast<std::int64_t>(width))
+      .run(static_cast<std::int64_t>(width));
 }
 
 }  // namespace fennec

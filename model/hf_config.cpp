@@ -13,7 +13,8 @@ namespace fennec {
 
 using nlohmann::json;
 
-HfConfig::HfConfig(std::unique_ptr<const json> tree, std::string where) : json_(std::move(tree)), where_(std::move(where)) {}
+HfConfig::HfConfig(std::unique_ptr<const json> tree, std::string where)
+    : json_(std::move(tree)), where_(std::move(where)) {}
 HfConfig::HfConfig(HfConfig&&) noexcept = default;
 HfConfig& HfConfig::operator=(HfConfig&&) noexcept = default;
 HfConfig::~HfConfig() = default;
@@ -57,13 +58,15 @@ double HfConfig::number(std::string_view key, double fallback) const {
 std::int64_t HfConfig::integer(std::string_view key, std::int64_t fallback) const {
   if (!has(key)) return fallback;
   const double value = number(key, 0);
-  if (value != std::floor(value) || std::abs(value) > 9e15) refuse(key, "must be a whole number, is " + json_->at(std::string(key)).dump());
+  if (value != std::floor(value) || std::abs(value) > 9e15)
+    refuse(key, "must be a whole number, is " + json_->at(std::string(key)).dump());
   return static_cast<std::int64_t>(value);
 }
 
 std::int64_t HfConfig::size(std::string_view key, std::int64_t fallback) const {
   const auto value = integer(key, fallback);
-  if (value < 1 || value > std::numeric_limits<std::int32_t>::max()) refuse(key, "is out of range: " + std::to_string(value));
+  if (value < 1 || value > std::numeric_limits<std::int32_t>::max())
+    refuse(key, "is out of range: " + std::to_string(value));
   return value;
 }
 
@@ -85,10 +88,13 @@ std::string HfConfig::family() const {
   if (has("model_type")) return text("model_type", "");
   if (!has("architectures")) throw IoError(where_ + ": has neither 'model_type' nor 'architectures'");
   const json& list = json_->at("architectures");
-  if (!list.is_array() || list.empty() || !list[0].is_string()) refuse("architectures", "must be a list of names");
+  if (!list.is_array() || list.empty() || !list[0].is_string())
+    refuse("architectures", "must be a list of names");
   static const std::pair<const char*, const char*> kKnown[] = {
-      {"LlamaForCausalLM", "llama"}, {"MistralForCausalLM", "mistral"}, {"Qwen2ForCausalLM", "qwen2"},      {"Qwen3ForCausalLM", "qwen3"},
-      {"GemmaForCausalLM", "gemma"}, {"GPT2LMHeadModel", "gpt2"},       {"GPTNeoXForCausalLM", "gpt_neox"},
+      {"LlamaForCausalLM", "llama"},      {"MistralForCausalLM", "mistral"},
+      {"Qwen2ForCausalLM", "qwen2"},      {"Qwen3ForCausalLM", "qwen3"},
+      {"GemmaForCausalLM", "gemma"},      {"GPT2LMHeadModel", "gpt2"},
+      {"GPTNeoXForCausalLM", "gpt_neox"},
   };
   const auto architecture = list[0].get<std::string>();
   for (const auto& [name, family] : kKnown)
@@ -97,10 +103,15 @@ std::string HfConfig::family() const {
 }
 
 void HfConfig::refuse_unsupported() const {
-  if (has("quantization_config")) refuse("quantization_config", "is set: quantised checkpoints are not supported, use the original weights");
-  if (has("auto_map")) refuse("auto_map", "is set: the checkpoint needs remote code, which is never run");
-  for (const char* key : {"num_local_experts", "num_experts", "n_routed_experts", "moe_intermediate_size", "num_experts_per_tok"})
-    if (has(key) && number(key, 0) > 0) refuse(key, "is set: mixture-of-experts models are not supported");
+  if (has("quantization_config"))
+    refuse("quantization_config",
+           "is set: quantised checkpoints are not supported, use the original weights");
+  if (has("auto_map"))
+    refuse("auto_map", "is set: the checkpoint needs remote code, which is never run");
+  for (const char* key : {"num_local_experts", "num_experts", "n_routed_experts",
+                          "moe_intermediate_size", "num_experts_per_tok"})
+    if (has(key) && number(key, 0) > 0)
+      refuse(key, "is set: mixture-of-experts models are not supported");
 }
 
 RopeConfig HfConfig::rope() const {
@@ -110,10 +121,15 @@ RopeConfig HfConfig::rope() const {
   const char* key = has("rope_parameters") ? "rope_parameters" : "rope_scaling";
   if (!has(key)) return rope;
   const HfConfig scaling = child(key);
-  rope.type = scaling.has("rope_type") ? scaling.text("rope_type", "") : scaling.text("type", "default");
+  rope.type =
+      scaling.has("rope_type") ? scaling.text("rope_type", "") : scaling.text("type", "default");
   rope.theta = scaling.number("rope_theta", rope.theta);
-  rope.original_max_positions = scaling.integer("original_max_position_embeddings", integer("original_max_position_embeddings", 0));
-  const double implied = rope.original_max_positions > 0 ? static_cast<double>(rope.max_positions) / static_cast<double>(rope.original_max_positions) : 1;
+  rope.original_max_positions = scaling.integer("original_max_position_embeddings",
+                                                integer("original_max_position_embeddings", 0));
+  const double implied =
+      rope.original_max_positions > 0
+          ? static_cast<double>(rope.max_positions) / static_cast<double>(rope.original_max_positions)
+          : 1;
   rope.factor = scaling.number("factor", rope.type == "yarn" ? implied : 1);
   rope.low_freq_factor = scaling.number("low_freq_factor", rope.low_freq_factor);
   rope.high_freq_factor = scaling.number("high_freq_factor", rope.high_freq_factor);

@@ -11,8 +11,9 @@
 
 namespace fennec {
 
-/// config.json of a checkpoint under Hugging Face's reading rules: null is absent, whole numbers may be written as
-/// floats and the reverse, version 4 and version 5 spellings. Every error is an IoError naming file and key.
+/// config.json of a checkpoint under Hugging Face's reading rules: null is absent, whole numbers may be
+/// written as floats and the reverse, version 4 and version 5 spellings. Every error is an IoError
+/// naming file and key.
 class HfConfig {
  public:
   static HfConfig read(const std::filesystem::path& dir);

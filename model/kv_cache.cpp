@@ -23,7 +23,8 @@ void KvCache::extend(std::int64_t tokens, const at::Tensor& segments) {
   segments_.narrow(1, opened_, tokens).copy_(segments);
 }
 
-std::pair<at::Tensor, at::Tensor> KvCache::store(std::int64_t layer, const at::Tensor& k, const at::Tensor& v) {
+std::pair<at::Tensor, at::Tensor> KvCache::store(std::int64_t layer, const at::Tensor& k,
+                                                 const at::Tensor& v) {
   auto& keys = keys_[static_cast<std::size_t>(layer)];
   auto& values = values_[static_cast<std::size_t>(layer)];
   keys.narrow(2, opened_, length_ - opened_).copy_(k);

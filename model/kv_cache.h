@@ -9,20 +9,24 @@
 
 namespace fennec {
 
-/// Keys (after RoPE) and values of the tokens seen so far, one column a token, with the segment of each column.
-/// A column's segment may be changed afterwards: relabelling as kPaddingSegment drops it, as kSharedSegment makes it
-/// part of the prompt. Not thread-safe.
+/// Keys (after RoPE) and values of the tokens seen so far, one column a token, with the segment of each
+/// column. A column's segment may be changed afterwards: relabelling as kPaddingSegment drops it, as
+/// kSharedSegment makes it part of the prompt. Not thread-safe.
 class KvCache {
  public:
   /// @param rows  B  @param capacity  columns in all
   KvCache(const CausalLm& model, std::int64_t rows, std::int64_t capacity);
 
   std::int64_t length() const { return length_; }
-  const at::Tensor& segments() const { return segments_; }  ///< [B, capacity] int64, writable; the first length() count
+  const at::Tensor& segments() const {
+    return segments_;
+  }  ///< [B, capacity] int64, writable; the first length() count
 
-  /// Opens T columns for the tokens of one forward pass.  @param segments [B, T] int64 or undefined: document 0
+  /// Opens T columns for the tokens of one forward pass.  @param segments [B, T] int64 or undefined:
+  /// document 0
   void extend(std::int64_t tokens, const at::Tensor& segments);
-  /// Stores a layer's k, v [B, K, T, E] in the columns just opened.  @return all columns so far [B, K, length, E]
+  /// Stores a layer's k, v [B, K, T, E] in the columns just opened.  @return all columns so far [B, K,
+  /// length, E]
   std::pair<at::Tensor, at::Tensor> store(std::int64_t layer, const at::Tensor& k, const at::Tensor& v);
   bool is_segmented() const { return segmented_; }  ///< some forward pass named segments
 

@@ -21,7 +21,8 @@ namespace fennec {
 namespace {
 
 /// Where weights come from: a checkpoint, or random numbers.
-using WeightSource = std::function<at::Tensor(const std::string& name, const std::vector<std::int64_t>& shape)>;
+using WeightSource =
+    std::function<at::Tensor(const std::string& name, const std::vector<std::int64_t>& shape)>;
 
 struct LlamaBlock {
   at::Tensor input_norm, post_attention_norm;  // [D]
@@ -43,9 +44,11 @@ LlamaBlock make_block(const LlamaConfig& c, const WeightSource& source, std::int
   const std::string layer = "model.layers." + std::to_string(index) + ".";
   const auto linear = [&](const std::string& name, std::int64_t in, std::int64_t out, bool has_bias) {
     at::Tensor weight = source(layer + name + ".weight", {out, in});
-    return Projection(layer + name, std::move(weight), has_bias ? source(layer + name + ".bias", {out}) : at::Tensor());
+    return Projection(layer + name, std::move(weight),
+                      has_bias ? source(layer + name + ".bias", {out}) : at::Tensor());
   };
-  const std::int64_t width = c.hidden_size, queries = c.num_heads * c.head_dim, keys = c.num_kv_heads * c.head_dim;
+  const std::int64_t width = c.hidden_size, queries = c.num_heads * c.head_dim,
+                     keys = c.num_kv_heads * c.head_dim;
   LlamaBlock block;
   block.input_norm = source(layer + "input_layernorm.weight", {width});
   block.q = linear("self_attn.q_proj", width, queries, c.attention_bias);
@@ -61,22 +64,28 @@ LlamaBlock make_block(const LlamaConfig& c, const WeightSource& source, std::int
 
 class Llama final : public CausalLm {
  public:
-  Llama(LlamaConfig config, const WeightSource& source) : config_(std::move(config)), rope_(config_.rope, config_.head_dim) {
+  Llama(LlamaConfig config, const WeightSource& source)
+      : config_(std::move(config)), rope_(config_.rope, config_.head_dim) {
     embedding_ = source("model.embed_tokens.weight", {config_.vocab_size, config_.hidden_size});
-    for (std::int64_t i = 0; i < config_.num_layers; ++i) blocks_.push_back(make_block(config_, source, i));
+    for (std::int64_t i = 0; i < config_.num_layers; ++i)
+      blocks_.push_back(make_block(config_, source, i));
     norm_ = source("model.norm.weight", {config_.hidden_size});
     if (!config_.tied_head) head_ = source("lm_head.weight", {config_.vocab_size, config_.hidden_size});
   }
 
   at::Tensor hidden(const TokenBatch& batch, KvCache* cache) const override {
-    FENNEC_CHECK(batch.ids.dim() == 2 && batch.ids.scalar_type() == at::kLong, "ids must be [B, T] int64");
+    FENNEC_CHECK(batch.ids.dim() == 2 && batch.ids.scalar_type() == at::kLong,
+                 "ids must be [B, T] int64");
     const LlamaPass pass = begin(batch, cache);
     at::Tensor x = at::embedding(embedding_, batch.ids.flatten());  // [B·T, D]
-    for (std::size_t i = 0; i < blocks_.size(); ++i) x = forward(blocks_[i], static_cast<std::int64_t>(i), x, pass);
+    for (std::size_t i = 0; i < blocks_.size(); ++i)
+      x = forward(blocks_[i], static_cast<std::int64_t>(i), x, pass);
     return rms_norm(x, norm_, config_.rms_norm_eps).view({batch.ids.size(0), batch.ids.size(1), -1});
   }
 
-  at::Tensor head(const at::Tensor& h) const override { return at::mm(h, (config_.tied_head ? embedding_ : head_).t()); }
+  at::Tensor head(const at::Tensor& h) const override {
+    return at::mm(h, (config_.tied_head ? embedding_ : head_).t());
+  }
 
   std::unique_ptr<CausalLm> share() const override {
     auto model = std::make_unique<Llama>(*this);
@@ -100,7 +109,8 @@ class Llama final : public CausalLm {
       all.emplace_back(layer + "post_attention_layernorm.weight", block.post_attention_norm);
       for (const Projection* projection : block.projections()) {
         all.emplace_back(projection->module() + ".weight", projection->weight());
-        if (projection->bias().defined()) all.emplace_back(projection->module() + ".bias", projection->bias());
+        if (projection->bias().defined())
+          all.emplace_back(projection->module() + ".bias", projection->bias());
       }
     }
     all.emplace_back("model.norm.weight", norm_);
@@ -117,8 +127,10 @@ class Llama final : public CausalLm {
 
  private:
   LlamaPass begin(const TokenBatch& batch, KvCache* cache) const {
-    const std::int64_t rows = batch.ids.size(0), tokens = batch.ids.size(1), seen = cache ? cache->length() : 0;
-    const at::Tensor positions = batch.positions.defined() ? batch.positions : at::arange(seen, seen + tokens, at::kLong);
+    const std::int64_t rows = batch.ids.size(0), tokens = batch.ids.size(1),
+                       seen = cache ? cache->length() : 0;
+    const at::Tensor positions =
+        batch.positions.defined() ? batch.positions : at::arange(seen, seen + tokens, at::kLong);
     at::Tensor mask;
     if (cache != nullptr) cache->extend(tokens, batch.segments);
     if (cache != nullptr && cache->is_segmented()) {
@@ -133,15 +145,20 @@ class Llama final : public CausalLm {
   }
 
   /// @param x [B·T, D]  @return [B·T, D]
-  at::Tensor forward(const LlamaBlock& block, std::int64_t layer, const at::Tensor& x, const LlamaPass& pass) const {
-    const at::Tensor h = x + attend(block, layer, rms_norm(x, block.input_norm, config_.rms_norm_eps), pass);
+  at::Tensor forward(const LlamaBlock& block, std::int64_t layer, const at::Tensor& x,
+                     const LlamaPass& pass) const {
+    const at::Tensor h =
+        x + attend(block, layer, rms_norm(x, block.input_norm, config_.rms_norm_eps), pass);
     const at::Tensor m = rms_norm(h, block.post_attention_norm, config_.rms_norm_eps);
     return h + block.down.forward(swiglu(block.gate.forward(m), block.up.forward(m)));
   }
 
-  at::Tensor attend(const LlamaBlock& block, std::int64_t layer, const at::Tensor& x, const LlamaPass& pass) const {
-    const at::Tensor q = split_heads(block.q.forward(x), pass.batch, config_.num_heads, pass.table);     // [B, H, T, E]
-    at::Tensor k = split_heads(block.k.forward(x), pass.batch, config_.num_kv_heads, pass.table);        // [B, K, T, E]
+  at::Tensor attend(const LlamaBlock& block, std::int64_t layer, const at::Tensor& x,
+                    const LlamaPass& pass) const {
+    const at::Tensor q =
+        split_heads(block.q.forward(x), pass.batch, config_.num_heads, pass.table);  // [B, H, T, E]
+    at::Tensor k =
+        split_heads(block.k.forward(x), pass.batch, config_.num_kv_heads, pass.table);  // [B, K, T, E]
     at::Tensor v = split_heads(block.v.forward(x), pass.batch, config_.num_kv_heads, RopeTable{});
     if (pass.cache != nullptr) std::tie(k, v) = pass.cache->store(layer, k, v);
     return block.o.forward(attention(q, k, v, pass.mask));
@@ -153,25 +170,34 @@ class Llama final : public CausalLm {
   std::vector<LlamaBlock> blocks_;
 };
 
-bool is_residual_output(const std::string& name) { return name.ends_with("o_proj.weight") || name.ends_with("down_proj.weight"); }
+bool is_residual_output(const std::string& name) {
+  return name.ends_with("o_proj.weight") || name.ends_with("down_proj.weight");
+}
 
 }  // namespace
 
 std::unique_ptr<CausalLm> load_llama(const HfConfig& config, Checkpoint& checkpoint) {
   const LlamaConfig sizes = read_llama_config(config);
-  auto model = std::make_unique<Llama>(sizes, [&](const std::string& name, const std::vector<std::int64_t>& shape) { return checkpoint.take(name, shape); });
-  checkpoint.finish([&](const std::string& name) { return name.ends_with(".rotary_emb.inv_freq") || (sizes.tied_head && name == "lm_head.weight"); });
+  auto model = std::make_unique<Llama>(
+      sizes, [&](const std::string& name, const std::vector<std::int64_t>& shape) {
+        return checkpoint.take(name, shape);
+      });
+  checkpoint.finish([&](const std::string& name) {
+    return name.ends_with(".rotary_emb.inv_freq") || (sizes.tied_head && name == "lm_head.weight");
+  });
   return model;
 }
 
 std::unique_ptr<CausalLm> new_llama(const LlamaConfig& config, Seed seed) {
   const auto residual_scale = 1 / std::sqrt(2 * static_cast<double>(config.num_layers));
-  return std::make_unique<Llama>(config, [&](const std::string& name, const std::vector<std::int64_t>& shape) {
+  return std::make_unique<Llama>(config, [&](const std::string& name,
+                                             const std::vector<std::int64_t>& shape) {
     if (name.ends_with(".bias")) return at::zeros(shape, at::kFloat);
     if (shape.size() == 1) return at::ones(shape, at::kFloat);
     at::Tensor weight = at::empty(shape, at::kFloat);
     const std::span<float> values(weight.data_ptr<float>(), static_cast<std::size_t>(weight.numel()));
-    fill_normal(seed.child("init", name), values, static_cast<float>(0.02 * (is_residual_output(name) ? residual_scale : 1)));
+    fill_normal(seed.child("init", name), values,
+                static_cast<float>(0.02 * (is_residual_output(name) ? residual_scale : 1)));
     return weight;
   });
 }

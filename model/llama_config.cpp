@@ -8,19 +8,24 @@ namespace fennec {
 namespace {
 
 void check(const HfConfig& hf, const LlamaConfig& c) {
-  if (!hf.has("head_dim") && c.hidden_size % c.num_heads != 0) hf.refuse("num_attention_heads", "does not divide hidden_size, and there is no head_dim");
-  if (c.num_heads % c.num_kv_heads != 0) hf.refuse("num_key_value_heads", "does not divide num_attention_heads");
+  if (!hf.has("head_dim") && c.hidden_size % c.num_heads != 0)
+    hf.refuse("num_attention_heads", "does not divide hidden_size, and there is no head_dim");
+  if (c.num_heads % c.num_kv_heads != 0)
+    hf.refuse("num_key_value_heads", "does not divide num_attention_heads");
   if (c.head_dim % 2 != 0) hf.refuse("head_dim", "must be even");
   if (!(c.rms_norm_eps > 0)) hf.refuse("rms_norm_eps", "must be positive");
-  if (c.rope.partial_rotary_factor != 1) hf.refuse("partial_rotary_factor", "must be 1 for this family");
+  if (c.rope.partial_rotary_factor != 1)
+    hf.refuse("partial_rotary_factor", "must be 1 for this family");
   const std::string activation = hf.text("hidden_act", "silu");
-  if (activation != "silu" && activation != "swish") hf.refuse("hidden_act", "must be silu for this family, is " + activation);
+  if (activation != "silu" && activation != "swish")
+    hf.refuse("hidden_act", "must be silu for this family, is " + activation);
 }
 
 nlohmann::json to_json(const RopeConfig& rope) {
   if (rope.type == "default") return nullptr;
   nlohmann::json json = {{"rope_type", rope.type}, {"factor", rope.factor}};
-  if (rope.original_max_positions > 0) json["original_max_position_embeddings"] = rope.original_max_positions;
+  if (rope.original_max_positions > 0)
+    json["original_max_position_embeddings"] = rope.original_max_positions;
   if (rope.type == "llama3") {
     json["low_freq_factor"] = rope.low_freq_factor;
     json["high_freq_factor"] = rope.high_freq_factor;

@@ -20,7 +20,8 @@ struct LlamaConfig {
   bool tied_head = false;  ///< logits through the embedding matrix
   bool attention_bias = false, mlp_bias = false;
   RopeConfig rope;
-  std::int64_t bos_token_id = 1, eos_token_id = 2;  ///< written to config.json only; the tokenizer decides
+  std::int64_t bos_token_id = 1,
+               eos_token_id = 2;  ///< written to config.json only; the tokenizer decides
 };
 
 /// Throws IoError naming file and key of a value that is malformed or not supported.

@@ -10,13 +10,18 @@ namespace fennec {
 class ProjectionBranch {
  public:
   virtual ~ProjectionBranch() = default;
+<<<<<<< HEAD
   /// @param x [N, in] float.  @param base_output [N, out], the frozen linear's output: the branch may overwrite it.
   /// @return [N, out]
+=======
+  /// @param x [N, in] float.  @param base_output [N, out], the frozen linear's output.  @return [N,
+  /// out]
+>>>>>>> cd1a30c (model: rows, masks and golden tests)
   virtual at::Tensor apply(const at::Tensor& x, const at::Tensor& base_output) const = 0;
 };
 
-/// A named linear of the model: y = x·Wᵀ + b, the seam where an adapter takes its place. Not thread-safe to
-/// re-attach; forward() is.
+/// A named linear of the model: y = x·Wᵀ + b, the seam where an adapter takes its place. Not
+/// thread-safe to re-attach; forward() is.
 class Projection {
  public:
   Projection() = default;
@@ -27,7 +32,9 @@ class Projection {
 
   void attach(std::shared_ptr<const ProjectionBranch> branch) { branch_ = std::move(branch); }
   void detach() { branch_.reset(); }
-  const std::string& module() const { return module_; }  ///< Hugging Face path, "model.layers.0.self_attn.q_proj"
+  const std::string& module() const {
+    return module_;
+  }  ///< Hugging Face path, "model.layers.0.self_attn.q_proj"
   const at::Tensor& weight() const { return weight_; }
   const at::Tensor& bias() const { return bias_; }
   void set_weight(at::Tensor weight) { weight_ = std::move(weight); }  ///< merging an adapter

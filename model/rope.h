@@ -12,13 +12,13 @@ struct RopeConfig {
   std::string type = "default";  ///< default, linear, dynamic, llama3, yarn
   double theta = 10000;
   double factor = 1;
-  double low_freq_factor = 1, high_freq_factor = 4;   ///< llama3
-  std::int64_t original_max_positions = 0;            ///< llama3, yarn; 0 = max_positions
+  double low_freq_factor = 1, high_freq_factor = 4;  ///< llama3
+  std::int64_t original_max_positions = 0;           ///< llama3, yarn; 0 = max_positions
   std::int64_t max_positions = 2048;
-  double beta_fast = 32, beta_slow = 1;               ///< yarn
-  bool truncate = true;                               ///< yarn
+  double beta_fast = 32, beta_slow = 1;                            ///< yarn
+  bool truncate = true;                                            ///< yarn
   std::optional<double> attention_factor, mscale, mscale_all_dim;  ///< yarn
-  double partial_rotary_factor = 1;                   ///< share of the head dimension that rotates
+  double partial_rotary_factor = 1;  ///< share of the head dimension that rotates
 };
 
 /// Why this configuration cannot be used, or "".

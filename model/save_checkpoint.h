@@ -6,7 +6,8 @@
 
 namespace fennec {
 
-/// Writes config.json and model.safetensors of a Hugging Face directory, each atomically, the weights first.
+/// Writes config.json and model.safetensors of a Hugging Face directory, each atomically, the weights
+/// first.
 /// @param dtype  kF32 or kBf16 (round to nearest even)
 void save_checkpoint(const CausalLm& model, const std::filesystem::path& dir, Dtype dtype);
 

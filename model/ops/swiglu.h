@@ -3,7 +3,8 @@
 
 namespace fennec {
 
-/// silu(gate) · up (arXiv 2002.05202), differentiable in both; keeps only its inputs for the backward pass.
+/// silu(gate) · up (arXiv 2002.05202), differentiable in both; keeps only its inputs for the backward
+/// pass.
 /// @param gate, up [N, I] float  @return [N, I]
 at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up);
 
