@@ -8,6 +8,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "core/base_digest.h"
 #include "model/projection.h"
 
 namespace fennec {
@@ -39,8 +40,8 @@ class CausalLm {
   virtual std::unique_ptr<CausalLm> share() const = 0;
 
   virtual std::vector<Projection*> projections() = 0;  ///< every linear but the head, in module order
-  virtual std::vector<std::pair<std::string, at::Tensor>> parameters()
-      const = 0;  ///< checkpoint names, for pretraining and export
+  /// By checkpoint name, for pretraining and export.
+  virtual std::vector<std::pair<std::string, at::Tensor>> parameters() const = 0;
   virtual std::int64_t layers() const = 0;
   virtual std::int64_t kv_heads() const = 0;
   virtual std::int64_t head_dim() const = 0;
@@ -62,9 +63,5 @@ LossSum supervised_loss(const CausalLm& model, const TokenBatch& batch, const at
 /// Loads config.json and weights (single file or sharded) of a supported family; every tensor used
 /// exactly once. Throws IoError naming file and tensor; an unknown family lists the supported ones.
 std::unique_ptr<CausalLm> load_causal_lm(const std::filesystem::path& dir);
-
-/// Hex SHA-256 over the names, dtypes, shapes and bytes of the weights: what "the same base model"
-/// means.
-std::string base_model_digest(const std::filesystem::path& dir);
 
 }  // namespace fennec

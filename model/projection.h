@@ -10,13 +10,8 @@ namespace fennec {
 class ProjectionBranch {
  public:
   virtual ~ProjectionBranch() = default;
-<<<<<<< HEAD
-  /// @param x [N, in] float.  @param base_output [N, out], the frozen linear's output: the branch may overwrite it.
-  /// @return [N, out]
-=======
-  /// @param x [N, in] float.  @param base_output [N, out], the frozen linear's output.  @return [N,
-  /// out]
->>>>>>> cd1a30c (model: rows, masks and golden tests)
+  /// @param x [N, in] float.  @param base_output [N, out], the frozen linear's output: the branch may
+  /// overwrite it.  @return [N, out]
   virtual at::Tensor apply(const at::Tensor& x, const at::Tensor& base_output) const = 0;
 };
 
@@ -32,9 +27,8 @@ class Projection {
 
   void attach(std::shared_ptr<const ProjectionBranch> branch) { branch_ = std::move(branch); }
   void detach() { branch_.reset(); }
-  const std::string& module() const {
-    return module_;
-  }  ///< Hugging Face path, "model.layers.0.self_attn.q_proj"
+  /// Hugging Face path, "model.layers.0.self_attn.q_proj".
+  const std::string& module() const { return module_; }
   const at::Tensor& weight() const { return weight_; }
   const at::Tensor& bias() const { return bias_; }
   void set_weight(at::Tensor weight) { weight_ = std::move(weight); }  ///< merging an adapter
