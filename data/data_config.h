@@ -17,7 +17,7 @@ struct DataConfig {
 template <class Visitor>
 void fields(Visitor& v, DataConfig& c) {
   v("prepared", c.prepared,
-    "directory written by `fennec-client prepare`: <device>/train.jsonl and test.jsonl");
+    "directory written by `fennec-client prepare`: DEVICE/train.jsonl and test.jsonl");
   v("devices", c.devices, "use only these devices of `prepared`; empty = all");
   v("world", c.world, "kinds of the built-in sensor world to generate: home, wearable, pump");
   v("world_devices", c.world_devices, "generated devices, spread over the kinds");
