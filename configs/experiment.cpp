@@ -1,5 +1,6 @@
 #include "configs/experiment.h"
 
+#include "configs/override.h"
 #include "configs/yaml.h"
 #include "core/digest.h"
 #include "core/error.h"
@@ -28,10 +29,7 @@ std::string place_of(const Params& root, const std::string& message) {
   return node->where;
 }
 
-}  // namespace
-
-Experiment parse_experiment(std::string_view yaml, const std::string& where) {
-  const Params root = parse_yaml(yaml, where);
+Experiment experiment_of(const Params& root) {
   std::vector<std::string> errors;
   Experiment experiment = read_config<Experiment>(root, errors);
   if (errors.empty())  // ranges of values that were not even read would only confuse
@@ -41,8 +39,17 @@ Experiment parse_experiment(std::string_view yaml, const std::string& where) {
   return experiment;
 }
 
-Experiment load_experiment(const std::filesystem::path& file) {
-  return parse_experiment(read_text_file(file), file.string());
+}  // namespace
+
+Experiment parse_experiment(std::string_view yaml, const std::string& where) {
+  return experiment_of(parse_yaml(yaml, where));
+}
+
+Experiment load_experiment(const std::filesystem::path& file,
+                           const std::vector<std::string>& overrides) {
+  Params root = load_yaml(file);
+  for (const std::string& assignment : overrides) set_key(root, assignment);
+  return experiment_of(root);
 }
 
 std::string to_yaml(const Experiment& experiment) { return write_config(experiment); }

@@ -47,7 +47,9 @@ void fields(Visitor& v, Experiment& c) {
 }
 
 /// Parses and validates; throws one ConfigError that lists every problem, each with file:line and key.
-Experiment load_experiment(const std::filesystem::path& file);
+/// `overrides` are "key.path=value" from a command line: they replace what the file says.
+Experiment load_experiment(const std::filesystem::path& file,
+                           const std::vector<std::string>& overrides = {});
 Experiment parse_experiment(std::string_view yaml, const std::string& where);
 
 /// Ranges and cross-rules; one message a problem, without line numbers.

@@ -106,3 +106,28 @@ TEST_CASE("every recipe loads, prints canonically and says how to run it") {
   }
   CHECK(seen >= 5);
 }
+
+TEST_CASE("a command line's overrides replace what the file says, and are named in errors") {
+  test::TempDir dir;
+  std::ofstream(dir / "x.yaml") << "rounds:\n  total: 3\n  cohort_size: 2\n";
+  const Experiment e =
+      load_experiment(dir / "x.yaml", {"rounds.total=9", "lora.target_modules=[q_proj]", "name=a"});
+  CHECK(e.rounds.total == 9);
+  CHECK(e.rounds.cohort_size == 2);
+  CHECK(e.lora.target_modules == std::vector<std::string>{"q_proj"});
+  CHECK(e.name == "a");
+  const auto refused = [&](const std::string& assignment) -> std::string {
+    try {
+      load_experiment(dir / "x.yaml", {assignment});
+    } catch (const ConfigError& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  CHECK(refused("rounds.totl=1") ==
+        "--set rounds.totl=1: unknown key 'rounds.totl'; did you mean 'total'?");
+  CHECK(refused("rounds.total=x") == "--set rounds.total=x: rounds.total must be an integer, is 'x'");
+  CHECK(refused("rounds.total=0").find("--set rounds.total=0: rounds.total must be at least 1") == 0);
+  CHECK(refused("rounds.total") == "--set rounds.total: expected key=value, as in rounds.total=3");
+  CHECK(refused("rounds.total.x=1").find("no section") != std::string::npos);
+}
