@@ -1,0 +1,221 @@
+#include "lora/trainer.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/files.h"
+#include "lora/train_checkpoint.h"
+#include "tests/lora/tiny_llama.h"
+#include "tests/support/temp_dir.h"
+
+using namespace fennec;  // NOLINT: test
+
+namespace {
+
+struct Setup {
+  std::unique_ptr<CausalLm> model = test::tiny_llama();
+  LoraConfig lora{4, 8, false, {"all-linear"}};
+  TrainConfig train;
+  ParameterSet start = initial_lora(test::layout_for(*model, 4), Seed(5));
+  std::vector<TokenizedExample> examples = test::random_examples(12, 10, 7);
+
+  Setup() {
+    train.learning_rate = 1e-2;
+    train.local_steps = 6;
+    train.batch_tokens = 48;
+    train.max_sequence_tokens = 24;
+    train.warmup_steps = 2;
+    train.checkpoint_steps = 2;
+    train.weight_decay = 0.01;
+  }
+
+  Result<TrainReport> run(ParameterSet& adapter, const TrainHooks& hooks = {}, std::uint64_t seed = 9) {
+    return Trainer(*model, lora, train).train(adapter, examples, Seed(seed), hooks);
+  }
+};
+
+bool equal(const ParameterSet& a, const ParameterSet& b) {
+  return std::ranges::equal(a.bytes(), b.bytes());
+}
+
+void check_equal(const TrainReport& a, const TrainReport& b) {
+  CHECK(a.steps == b.steps);
+  CHECK(a.num_examples == b.num_examples);
+  CHECK(a.supervised_tokens == b.supervised_tokens);
+  CHECK(a.first_loss == b.first_loss);
+  CHECK(a.last_loss == b.last_loss);
+  CHECK(a.mean_loss == b.mean_loss);
+}
+
+}  // namespace
+
+TEST_CASE("training lowers the loss and counts what it saw") {
+  Setup s;
+  s.train.local_steps = 0;
+  s.train.local_epochs = 12;
+  s.train.warmup_steps = 0;
+  ParameterSet adapter = s.start.clone();
+  std::vector<double> losses;
+  TrainHooks hooks;
+  hooks.on_step = [&](std::int64_t, std::int64_t, double loss) { losses.push_back(loss); };
+  const auto report = s.run(adapter, hooks);
+  REQUIRE(report);
+  std::int64_t supervised = 0;
+  for (const auto& example : s.examples)
+    supervised += static_cast<std::int64_t>(example.ids.size() - example.prompt_tokens);
+  CHECK(report->num_examples == 12 * 12);
+  CHECK(report->supervised_tokens == 12 * supervised);
+  CHECK(report->steps == static_cast<std::int64_t>(losses.size()));
+  CHECK(report->first_loss == losses.front());
+  CHECK(report->last_loss == losses.back());
+  CHECK(report->mean_loss < report->first_loss);
+  CHECK(report->last_loss < 0.9 * report->first_loss);
+}
+
+TEST_CASE("the same seed gives the same bytes, another seed others") {
+  Setup s;
+  ParameterSet a = s.start.clone(), b = s.start.clone(), c = s.start.clone();
+  REQUIRE(s.run(a));
+  REQUIRE(s.run(b));
+  REQUIRE(s.run(c, {}, 10));
+  CHECK(equal(a, b));
+  CHECK_FALSE(equal(a, c));
+  CHECK_FALSE(equal(a, s.start));
+}
+
+TEST_CASE("stopped after any step and resumed, training ends in the same bytes") {
+  Setup s;
+  ParameterSet whole = s.start.clone();
+  const auto uninterrupted = s.run(whole);
+  REQUIRE(uninterrupted);
+  for (std::int64_t stop_after = 0; stop_after < 6; ++stop_after) {
+    CAPTURE(stop_after);
+    const test::TempDir dir;
+    TrainHooks hooks;
+    hooks.checkpoint = dir / "train.safetensors";
+    std::stop_source stop;
+    hooks.stop = stop.get_token();
+    hooks.on_step = [&](std::int64_t step, std::int64_t, double) {
+      if (step == stop_after) stop.request_stop();
+    };
+    if (stop_after == 0) stop.request_stop();
+    ParameterSet adapter = s.start.clone();
+    const auto stopped = s.run(adapter, hooks);
+    REQUIRE_FALSE(stopped);
+    CHECK(stopped.error().code == ErrorCode::kBudget);
+    std::int64_t more = 0;
+    TrainHooks resume;
+    resume.checkpoint = hooks.checkpoint;
+    resume.on_step = [&](std::int64_t, std::int64_t, double) { ++more; };
+    ParameterSet again = s.start.clone();
+    const auto report = s.run(again, resume);
+    REQUIRE(report);
+    CHECK(more == 6 - stop_after);
+    CHECK(equal(again, whole));
+    check_equal(*report, *uninterrupted);
+  }
+}
+
+TEST_CASE("killed without warning, training goes on from the last checkpoint") {
+  Setup s;
+  ParameterSet whole = s.start.clone();
+  REQUIRE(s.run(whole));
+  const test::TempDir dir;
+  TrainHooks hooks;
+  hooks.checkpoint = dir / "live";
+  std::vector<std::int64_t> resumed_from;
+  for (std::int64_t kill_at = 1; kill_at <= 6; ++kill_at) {
+    std::filesystem::remove(hooks.checkpoint);
+    hooks.on_step = [&](std::int64_t step, std::int64_t, double) {
+      if (step <= kill_at && std::filesystem::exists(hooks.checkpoint))
+        std::filesystem::copy_file(hooks.checkpoint, dir / ("left" + std::to_string(step)),
+                                   std::filesystem::copy_options::overwrite_existing);
+    };
+    ParameterSet adapter = s.start.clone();
+    REQUIRE(s.run(adapter, hooks));
+    TrainHooks resume;
+    resume.checkpoint = dir / ("left" + std::to_string(kill_at));
+    std::int64_t steps = 0;
+    resume.on_step = [&](std::int64_t, std::int64_t, double) { ++steps; };
+    ParameterSet again = s.start.clone();
+    REQUIRE(s.run(again, resume));
+    CHECK(equal(again, whole));
+    resumed_from.push_back(6 - steps);
+  }
+  CHECK(resumed_from == std::vector<std::int64_t>{0, 2, 2, 4, 4, 6});
+}
+
+TEST_CASE("a checkpoint of other training, or a damaged one, is not used") {
+  Setup s;
+  const test::TempDir dir;
+  TrainHooks hooks;
+  hooks.checkpoint = dir / "c";
+  ParameterSet first = s.start.clone();
+  REQUIRE(s.run(first, hooks));
+  const auto finished = read_binary_file(hooks.checkpoint);
+
+  const auto steps_taken = [&](Setup& other, std::uint64_t seed, ParameterSet&& adapter) {
+    write_file_atomically(hooks.checkpoint, finished);
+    std::int64_t steps = 0;
+    TrainHooks counting = hooks;
+    counting.on_step = [&](std::int64_t, std::int64_t, double) { ++steps; };
+    REQUIRE(other.run(adapter, counting, seed));
+    return steps;
+  };
+  CHECK(steps_taken(s, 9, s.start.clone()) == 0);
+  CHECK(steps_taken(s, 8, s.start.clone()) == 6);
+  CHECK(steps_taken(s, 9, initial_lora(s.start.layout(), Seed(6))) == 6);
+  Setup rate, alpha, data, rarer;
+  rate.train.learning_rate = 2e-2;
+  alpha.lora.alpha = 4;
+  data.examples[3].prompt_tokens -= 1;
+  rarer.train.checkpoint_steps = 5;
+  CHECK(steps_taken(rate, 9, s.start.clone()) == 6);
+  CHECK(steps_taken(alpha, 9, s.start.clone()) == 6);
+  CHECK(steps_taken(data, 9, s.start.clone()) == 6);
+  CHECK(steps_taken(rarer, 9, s.start.clone()) == 0);
+
+  for (std::size_t cut = 0; cut < finished.size(); cut += 1 + finished.size() / 23) {
+    write_file_atomically(hooks.checkpoint, std::span(finished).first(cut));
+    ParameterSet adapter = s.start.clone();
+    REQUIRE(s.run(adapter, hooks));
+    CHECK(equal(adapter, first));
+  }
+}
+
+TEST_CASE("a numeric failure is a value, not an exception") {
+  Setup s;
+  ParameterSet bad = s.start.clone();
+  bad.values()[3] = std::numeric_limits<float>::quiet_NaN();
+  CHECK(s.run(bad).error().code == ErrorCode::kNumeric);
+
+  s.examples[0].ids[0] = 4000;  // no such row in the embedding: the tensor library throws
+  s.train.local_steps = 0;
+  s.train.local_epochs = 1;
+  ParameterSet adapter = s.start.clone();
+  CHECK(s.run(adapter).error().code == ErrorCode::kNumeric);
+}
+
+TEST_CASE("nothing to train on, and an adapter of another base, are values too") {
+  Setup s;
+  ParameterSet foreign(
+      std::make_shared<ParameterLayout>(std::vector<std::pair<std::string, std::vector<std::int64_t>>>{
+          {lora_a_name("x"), {2, 3}}, {lora_b_name("x"), {3, 2}}}));
+  CHECK(s.run(foreign).error().code == ErrorCode::kMismatch);
+  s.examples.clear();
+  ParameterSet adapter = s.start.clone();
+  CHECK(s.run(adapter).error().code == ErrorCode::kNotFound);
+}
+
+TEST_CASE("a step without any supervised token passes without an update") {
+  Setup s;
+  for (auto& example : s.examples) example.prompt_tokens = example.ids.size();
+  ParameterSet adapter = s.start.clone();
+  const auto report = s.run(adapter);
+  REQUIRE(report);
+  CHECK(report->supervised_tokens == 0);
+  CHECK(equal(adapter, s.start));
+}
