@@ -1,0 +1,23 @@
+#include "client/json_lines.h"
+
+#include <istream>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+
+namespace fennec {
+
+void for_each_json_line(std::istream& in, const std::string& name,
+                        const std::function<void(const nlohmann::json&)>& each) {
+  std::string line;
+  for (std::size_t number = 1; std::getline(in, line); ++number) {
+    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    try {
+      each(nlohmann::json::parse(line));
+    } catch (const nlohmann::json::exception& e) {
+      throw IoError(name + ":" + std::to_string(number) + ": " + e.what());
+    }
+  }
+}
+
+}  // namespace fennec
