@@ -13,18 +13,18 @@ struct Sha256::State {
   struct Free {
     void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
   };
-  std::unique_ptr<EVP_MD_CTX, Free> context{EVP_MD_CTX_new()};
+  std::unique_ptr<EVP_MD_CTX, Free> digest{EVP_MD_CTX_new()};
 };
 
 Sha256::Sha256() : state_(std::make_unique<State>()) {
-  FENNEC_CHECK(state_->context && EVP_DigestInit_ex(state_->context.get(), EVP_sha256(), nullptr) == 1);
+  FENNEC_CHECK(state_->digest && EVP_DigestInit_ex(state_->digest.get(), EVP_sha256(), nullptr) == 1);
 }
 Sha256::~Sha256() = default;
 Sha256::Sha256(Sha256&&) noexcept = default;
 Sha256& Sha256::operator=(Sha256&&) noexcept = default;
 
 void Sha256::update(std::span<const std::byte> bytes) {
-  FENNEC_CHECK(EVP_DigestUpdate(state_->context.get(), bytes.data(), bytes.size()) == 1);
+  FENNEC_CHECK(EVP_DigestUpdate(state_->digest.get(), bytes.data(), bytes.size()) == 1);
 }
 
 void Sha256::update(std::string_view text) { update(std::as_bytes(std::span(text))); }
@@ -33,7 +33,7 @@ Sha256Digest Sha256::finish() {
   Sha256Digest digest;
   unsigned length = 0;
   auto* out = reinterpret_cast<unsigned char*>(digest.data());
-  FENNEC_CHECK(EVP_DigestFinal_ex(state_->context.get(), out, &length) == 1 && length == digest.size());
+  FENNEC_CHECK(EVP_DigestFinal_ex(state_->digest.get(), out, &length) == 1 && length == digest.size());
   return digest;
 }
 

@@ -33,10 +33,10 @@ std::string_view to_string(ErrorCode code) {
   return "unknown";
 }
 
-void check_failed(const char* condition, std::source_location where, const std::string& detail) {
-  std::fprintf(stderr, "%s:%u: %s: this must hold and does not: %s%s%s\n", where.file_name(),
-               where.line(), where.function_name(), condition, detail.empty() ? "" : ": ",
-               detail.c_str());
+void check_failed(const char* condition, const char* file, int line, const char* function,
+                  const std::string& detail) {
+  std::fprintf(stderr, "%s:%d: %s: this must hold and does not: %s%s%s\n", file, line, function,
+               condition, detail.empty() ? "" : ": ", detail.c_str());
   std::abort();
 }
 

@@ -1,5 +1,4 @@
 #pragma once
-#include <source_location>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -11,17 +10,17 @@ namespace fennec {
 
 /// What went wrong where going wrong is expected: each has an entry in docs/errors.md.
 enum class ErrorCode {
-  kTimeout,         ///< a deadline passed
-  kDisconnected,    ///< the peer went away
-  kMalformed,       ///< bytes that do not decode: truncated, oversized, bad digest, wrong layout
-  kVersion,         ///< a protocol or file version we do not speak
-  kNotAdmitted,     ///< unknown or revoked peer
-  kStale,           ///< wrong round or base version
-  kDuplicate,       ///< already have a different one
-  kNumeric,         ///< NaN or Inf, or a failure inside the tensor library
-  kBudget,          ///< time, memory or energy budget exhausted
-  kMismatch,        ///< well-formed but not what this run uses (base model, layout, codec)
-  kNotFound,        ///< no such thing
+  kTimeout,       ///< a deadline passed
+  kDisconnected,  ///< the peer went away
+  kMalformed,     ///< bytes that do not decode: truncated, oversized, bad digest, wrong layout
+  kVersion,       ///< a protocol or file version we do not speak
+  kNotAdmitted,   ///< unknown or revoked peer
+  kStale,         ///< wrong round or base version
+  kDuplicate,     ///< already have a different one
+  kNumeric,       ///< NaN or Inf, or a failure inside the tensor library
+  kBudget,        ///< time, memory or energy budget exhausted
+  kMismatch,      ///< well-formed but not what this run uses (base model, layout, codec)
+  kNotFound,      ///< no such thing
 };
 
 std::string_view to_string(ErrorCode code);
@@ -51,13 +50,15 @@ class IoError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-[[noreturn]] void check_failed(const char* condition, std::source_location where, const std::string& detail);
+/// Clang 14 has no std::source_location, hence file, line and function one by one.
+[[noreturn]] void check_failed(const char* condition, const char* file, int line, const char* function,
+                               const std::string& detail);
 
 }  // namespace fennec
 
 /// Our own bug: abort in every build type. `FENNEC_CHECK(cond)` or `FENNEC_CHECK(cond, "detail")`.
-#define FENNEC_CHECK(condition, ...)                                                                  \
-  do {                                                                                                \
-    if (!(condition))                                                                                 \
-      ::fennec::check_failed(#condition, std::source_location::current(), std::string{__VA_ARGS__}); \
+#define FENNEC_CHECK(condition, ...)                                                              \
+  do {                                                                                            \
+    if (!(condition))                                                                             \
+      ::fennec::check_failed(#condition, __FILE__, __LINE__, __func__, std::string{__VA_ARGS__}); \
   } while (false)

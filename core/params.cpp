@@ -8,6 +8,13 @@
 
 namespace fennec {
 
+Params::Params() = default;
+Params::~Params() = default;
+Params::Params(const Params&) = default;
+Params::Params(Params&&) noexcept = default;
+Params& Params::operator=(const Params&) = default;
+Params& Params::operator=(Params&&) noexcept = default;
+
 const Params* Params::find(std::string_view key) const {
   for (const auto& [name, value] : map)
     if (name == key) return &value;

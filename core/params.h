@@ -19,6 +19,14 @@ struct Params {
   std::vector<std::pair<std::string, Params>> map;  ///< kMap, in file order
   std::string where;  ///< "recipes/x.yaml:7"; a map's child has the line of its key
 
+  // Declared, because Clang 14 would generate them while std::pair<…, Params> is still incomplete.
+  Params();
+  ~Params();
+  Params(const Params&);
+  Params(Params&&) noexcept;
+  Params& operator=(const Params&);
+  Params& operator=(Params&&) noexcept;
+
   const Params* find(std::string_view key) const;
 };
 

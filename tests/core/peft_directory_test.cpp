@@ -82,10 +82,10 @@ TEST_CASE("what we write agrees with what PEFT writes, key by key") {
     const json golden = json::parse(read_text_file(dir / "adapter_config.json"));
     const PeftAdapter adapter = read_peft_directory(dir);
     const json ours = json::parse(to_adapter_config_json(adapter.config));
-    for (const auto& [key, value] : ours.items()) {
-      CAPTURE(key);
-      REQUIRE(golden.contains(key));
-      CHECK(golden[key] == value);
+    for (const auto& item : ours.items()) {
+      CAPTURE(item.key());
+      REQUIRE(golden.contains(item.key()));
+      CHECK(golden[item.key()] == item.value());
     }
     test::TempDir out;
     write_peft_directory(out / "a", adapter.config, adapter.tensors);
