@@ -13,6 +13,14 @@ pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-cpp)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 find_path(CLI11_INCLUDE CLI/CLI.hpp REQUIRED)
+# torch.utils.cmake_prefix_path names share/cmake, from where TorchConfig would find the system's libraries before
+# its own: search its installation prefix first.
+foreach(prefix ${CMAKE_PREFIX_PATH})
+  if(EXISTS ${prefix}/Torch/TorchConfig.cmake)
+    cmake_path(SET torch_prefix NORMALIZE ${prefix}/../..)
+    list(PREPEND CMAKE_PREFIX_PATH ${torch_prefix})
+  endif()
+endforeach()
 find_package(Torch REQUIRED)
 
 add_library(fennec_torch INTERFACE)
