@@ -1,0 +1,148 @@
+#include "simulations/simulation.h"
+
+#include <map>
+#include <utility>
+
+#include "simulations/event_queue.h"
+#include "simulations/training_pool.h"
+#include "simulations/virtual_coordinator.h"
+#include "simulations/virtual_device.h"
+
+namespace fennec {
+namespace {
+
+/// The wires between one coordinator and its devices, and what came of it all.
+class Simulation {
+ public:
+  Simulation(const Experiment& experiment, const std::vector<Device>& devices, Workload& workload,
+             ParameterSet initial, std::size_t threads, const SimulationEvents& events)
+      : experiment_(experiment),
+        events_(events),
+        pool_(threads, workload),
+        around_{queue_,
+                pool_,
+                workload,
+                Seed(experiment.seed).child("simulation"),
+                experiment_hash(experiment).substr(0, 16),
+                experiment.rounds.deadline_s,
+                [this](const Device& device, Message message) { up(device, std::move(message)); },
+                [this](AdapterVersion version) { return coordinator_.adapter(version); },
+                [this](const Device&, std::int64_t bytes) { coordinator_.count_download(bytes); },
+                [this](const Device& device) { vanished(device); }},
+        coordinator_(
+            experiment, around_.run_id, std::move(initial),
+            {queue_,
+             [this](const ClientId& client, Message message) { down(client, std::move(message)); },
+             [this](const ClientId& client, const UpdateOffer& offer) { fetch(client, offer); },
+             [this](const RoundRecord& record) { committed(record); },
+             [this](const EvaluationRecord& record) { evaluated(record); },
+             [this](const RoundAbandoned& round) { abandoned(round); }}) {
+    for (const Device& device : devices)
+      devices_.emplace(device.id, std::make_unique<VirtualDevice>(device, around_));
+  }
+
+  SimulationResult run() {
+    connect_all();
+    while (!coordinator_.finished())
+      if (!queue_.run_next()) throw IoError("the simulation stands still: nobody is left to wait for");
+    result_.virtual_s = to_seconds(queue_.now());
+    result_.adapter = coordinator_.adapter()->clone();
+    return std::move(result_);
+  }
+
+ private:
+  /// Before time starts: hellos arrive at once, so that the first evaluation asks every device.
+  void connect_all() {
+    coordinator_.start();
+    connecting_ = true;
+    for (auto& [id, device] : devices_) device->connect();
+    connecting_ = false;
+  }
+
+  void up(const Device& device, Message message) {
+    if (connecting_) return coordinator_.receive(device.id, message);
+    queue_.after(device.latency, [this, id = device.id, message = std::move(message)] {
+      coordinator_.receive(id, message);
+    });
+  }
+
+  void down(const ClientId& client, Message message) {
+    VirtualDevice& to = *devices_.at(client);
+    queue_.after(to.device().latency, [&to, life = to.life(), message = std::move(message)] {
+      if (to.life() == life) to.receive(message);
+    });
+  }
+
+  /// The request travels down, the bytes travel up.
+  void fetch(const ClientId& client, const UpdateOffer& offer) {
+    VirtualDevice& from = *devices_.at(client);
+    const double transfer_s =
+        static_cast<double>(offer.payload_bytes) / from.device().uplink_bytes_per_s;
+    queue_.after(2 * from.device().latency + from_seconds(transfer_s),
+                 [this, &from, life = from.life(), offer] {
+                   const LocalUpdate* update = from.life() == life ? from.outbox(offer) : nullptr;
+                   if (update == nullptr)
+                     return;  // lost on the way; a device that still has it offers it again
+                   if (events_.update && offer.round == counted_)
+                     events_.update(offer.round, ++updates_);
+                   coordinator_.update_arrived(from.device().id, offer, update->bytes);
+                 });
+  }
+
+  void vanished(const Device& device) {
+    ++result_.vanished;
+    const VirtualDevice& gone = *devices_.at(device.id);
+    queue_.after(from_seconds(experiment_.transport.peer_timeout_s), [this, &gone] {
+      if (!gone.online()) coordinator_.lost(gone.device().id);
+    });
+  }
+
+  void committed(const RoundRecord& record) {
+    reopenings_ = 0;
+    counted_.value = record.round.value + 1;
+    updates_ = 0;
+    result_.rounds.push_back(record);
+    if (events_.committed) events_.committed(record, to_seconds(queue_.now()));
+  }
+
+  void evaluated(const EvaluationRecord& record) {
+    result_.evaluations.push_back(record);
+    if (events_.evaluated) events_.evaluated(record, to_seconds(queue_.now()));
+  }
+
+  void abandoned(const RoundAbandoned& round) {
+    ++result_.abandoned;
+    if (events_.abandoned) events_.abandoned(round.round, round.reason);
+    if (++reopenings_ > kMostReopenings)
+      throw IoError("round " + std::to_string(round.round.value) + " opened " +
+                    std::to_string(reopenings_) + " times without enough updates (" + round.reason +
+                    "): lower rounds.min_updates, or raise rounds.deadline_s");
+  }
+
+  const Experiment& experiment_;
+  const SimulationEvents& events_;
+  EventQueue queue_;
+  TrainingPool pool_;
+  DeviceSurroundings around_;
+  VirtualCoordinator coordinator_;
+  std::map<ClientId, std::unique_ptr<VirtualDevice>> devices_;
+  SimulationResult result_;
+  RoundId counted_{1};
+  std::size_t updates_ = 0;
+  int reopenings_ = 0;
+  bool connecting_ = false;
+};
+
+}  // namespace
+
+SimulationResult simulate(const Experiment& experiment, const std::vector<Device>& devices,
+                          Workload& workload, ParameterSet initial, std::size_t threads,
+                          const SimulationEvents& events) {
+  FENNEC_CHECK(threads >= 1);
+  if (devices.size() < static_cast<std::size_t>(experiment.rounds.cohort_size))
+    throw ConfigError("rounds.cohort_size is " + std::to_string(experiment.rounds.cohort_size) +
+                      ", but there are only " + std::to_string(devices.size()) + " devices");
+  return Simulation(experiment, devices, workload, std::move(initial), threads, events).run();
+}
+
+}  // namespace fennec

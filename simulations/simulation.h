@@ -1,0 +1,45 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "configs/experiment.h"
+#include "coordinator/round_record.h"
+#include "core/parameter_set.h"
+#include "simulations/device_population.h"
+#include "simulations/workload.h"
+
+namespace fennec {
+
+/// What a run tells while it goes on; each may be empty. `at_s` is virtual time.
+struct SimulationEvents {
+  std::function<void(const RoundRecord&, double at_s)> committed;
+  std::function<void(const EvaluationRecord&, double at_s)> evaluated;
+  std::function<void(RoundId, const std::string& reason)> abandoned;
+  std::function<void(RoundId, std::size_t updates)> update;  ///< updates so far in the open round
+};
+
+struct SimulationResult {
+  ParameterSet adapter;
+  std::vector<RoundRecord> rounds;
+  std::vector<EvaluationRecord> evaluations;
+  double virtual_s = 0;
+  std::int64_t abandoned = 0;  ///< rounds that opened again
+  std::int64_t vanished = 0;   ///< devices lost while training, returns not counted
+};
+
+/// A whole federation in one process, on virtual time: the real RoundEngine, commit and ClientAgents;
+/// links, disks and clocks are virtual, training is whatever the workload does. All devices are
+/// connected when time starts. The result is a function of experiment, population and workload: neither
+/// threads nor the machine's clock enter.
+/// @param threads  training threads, at least 1  @param initial  version 0 of the adapter
+/// Throws IoError when a round cannot gather its updates in kMostReopenings attempts, ConfigError for
+/// unknown names.
+SimulationResult simulate(const Experiment& experiment, const std::vector<Device>& devices,
+                          Workload& workload, ParameterSet initial, std::size_t threads,
+                          const SimulationEvents& events = {});
+
+inline constexpr int kMostReopenings = 100;
+
+}  // namespace fennec

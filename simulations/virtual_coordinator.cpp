@@ -1,0 +1,113 @@
+#include "simulations/virtual_coordinator.h"
+
+#include <utility>
+
+#include "coordinator/commit.h"
+#include "coordinator/evaluation_pool.h"
+#include "core/digest.h"
+
+namespace fennec {
+namespace {
+
+constexpr std::size_t kVersionsKept = 4;  // a device may still hold a plan of the round before
+
+}  // namespace
+
+VirtualCoordinator::VirtualCoordinator(const Experiment& experiment, const std::string& run_id,
+                                       ParameterSet initial, CoordinatorSurroundings around)
+    : around_(std::move(around)),
+      engine_(experiment.rounds, to_yaml(experiment), run_id, Seed(experiment.seed),
+              around_.queue.clock(), RunState{}),
+      aggregator_(make_aggregator(experiment.aggregation)),
+      optimizer_(make_server_optimizer(experiment.aggregation)) {
+  adapters_.emplace(AdapterVersion{0}, std::make_shared<const ParameterSet>(std::move(initial)));
+}
+
+void VirtualCoordinator::receive(const ClientId& client, const Message& message) {
+  if (const auto* hello = std::get_if<Hello>(&message)) return feed(ClientArrived{client, *hello});
+  if (const auto* offer = std::get_if<UpdateOffer>(&message)) return feed(OfferArrived{client, *offer});
+  if (const auto* report = std::get_if<EvaluationReport>(&message))
+    return feed(EvaluationArrived{client, *report});
+  if (const auto* failed = std::get_if<TrainingFailed>(&message))
+    return feed(TrainingFailedArrived{client, *failed});
+  if (std::holds_alternative<Goodbye>(message)) return feed(ClientLost{client});
+}
+
+void VirtualCoordinator::update_arrived(const ClientId& client, const UpdateOffer& offer,
+                                        std::span<const std::byte> bytes) {
+  const Result<ParameterSet> delta = decode_update(offer, bytes, adapter()->layout());
+  if (!delta)
+    return around_.send(client, UpdateRejected{offer.round, delta.error().code, delta.error().message});
+  arrived_[client].assign(bytes.begin(), bytes.end());
+  feed(UpdateArrived{client, offer});
+  arrived_.erase(client);
+}
+
+std::shared_ptr<const ParameterSet> VirtualCoordinator::adapter(AdapterVersion version) const {
+  const auto found = adapters_.find(version);
+  return found == adapters_.end() ? nullptr : found->second;
+}
+
+void VirtualCoordinator::feed(RoundEvent event) {
+  pending_.push_back(std::move(event));
+  if (std::exchange(feeding_, true)) return;  // an action's own event waits for the actions before it
+  while (!pending_.empty()) {
+    const RoundEvent next = std::move(pending_.front());
+    pending_.pop_front();
+    for (const RoundAction& action : engine_.handle(next))
+      std::visit([this](const auto& a) { perform(a); }, action);
+  }
+  feeding_ = false;
+}
+
+// ---- what the engine asks for
+
+void VirtualCoordinator::perform(const SendTo& action) { around_.send(action.client, action.message); }
+
+void VirtualCoordinator::perform(const RequestUpdate& action) {
+  around_.request(action.client, action.offer);
+}
+
+void VirtualCoordinator::perform(const SetTimer& action) {
+  around_.queue.after(action.after, [this, timer = action.timer] { feed(TimerFired{timer}); });
+}
+
+void VirtualCoordinator::perform(const RecordRoundOpened&) {}  // nothing outlives this process
+
+void VirtualCoordinator::perform(const StoreUpdate& action) {
+  updates_.put(action.offer.round, action.client, arrived_.at(action.client));
+  stored_[action.client] = action.offer;
+  feed(UpdateStored{action.client, action.offer});
+}
+
+void VirtualCoordinator::perform(const CommitRound& action) {
+  std::map<ClientId, UpdateOffer> contributors;
+  for (const ClientId& client : action.contributors) contributors.emplace(client, stored_.at(client));
+  Commit commit =
+      commit_round(action.round, *adapter(), contributors, updates_, *aggregator_, *optimizer_);
+  const std::vector<std::byte> file = adapter_file_bytes(commit.adapter);
+  commit.record.adapter_bytes = static_cast<std::int64_t>(file.size());
+  commit.record.adapter_sha256 = to_hex(sha256(file));
+  commit.record.bytes_down = std::exchange(bytes_down_, 0);
+  commit.record.wall_s = action.wall_s;
+  adapters_.emplace(commit.record.version,
+                    std::make_shared<const ParameterSet>(std::move(commit.adapter)));
+  if (adapters_.size() > kVersionsKept) adapters_.erase(adapters_.begin());
+  for (const auto& [round, client] : updates_.list()) updates_.erase(round, client);
+  stored_.clear();
+  feed(RoundCommitted{action.round, commit.record.version, commit.record.adapter_bytes,
+                      commit.record.adapter_sha256});
+  around_.committed(commit.record);
+}
+
+void VirtualCoordinator::perform(const RecordEvaluation& action) {
+  RecordEvaluation asked = action;
+  std::erase_if(asked.reports, [](const auto& report) { return report.second.num_examples == 0; });
+  around_.evaluated(pool_evaluation(asked));
+}
+
+void VirtualCoordinator::perform(const RoundAbandoned& action) { around_.abandoned(action); }
+
+void VirtualCoordinator::perform(const RunFinished&) {}
+
+}  // namespace fennec

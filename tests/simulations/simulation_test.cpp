@@ -1,0 +1,192 @@
+#include "simulations/simulation.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "coordinator/commit.h"
+#include "tests/simulations/arithmetic_workload.h"
+
+using namespace fennec;
+using namespace fennec::test;
+
+namespace {
+
+DeviceProfileConfig steady_profile() {
+  DeviceProfileConfig profile;
+  profile.speed_spread = 0;
+  profile.tokens_per_s = 1000;
+  profile.latency_ms = 100;
+  profile.uplink_kbps = 8;  // 1000 bytes a second
+  profile.downlink_kbps = 16;
+  return profile;
+}
+
+Experiment small_experiment() {
+  Experiment e;
+  e.rounds.total = 4;
+  e.rounds.cohort_size = 3;
+  e.rounds.deadline_s = 60;
+  e.simulation.profiles = {steady_profile()};
+  return e;
+}
+
+SimulationResult run(const Experiment& e, std::size_t sets, std::size_t threads = 1,
+                     const SimulationEvents& events = {}) {
+  ArithmeticWorkload workload(sets);
+  const auto devices = make_population(e.simulation, workload.data_sets(), Seed(e.seed));
+  return simulate(e, devices, workload, ParameterSet(arithmetic_layout()), threads, events);
+}
+
+bool same(const ParameterSet& a, const ParameterSet& b) {
+  return std::equal(a.bytes().begin(), a.bytes().end(), b.bytes().begin(), b.bytes().end());
+}
+
+}  // namespace
+
+TEST_CASE("a run commits every round and evaluates before the first and after the last") {
+  const SimulationResult result = run(small_experiment(), 5);
+  REQUIRE(result.rounds.size() == 4);
+  for (std::size_t i = 0; i < 4; ++i) {
+    CHECK(result.rounds[i].round.value == static_cast<std::int64_t>(i + 1));
+    CHECK(result.rounds[i].participants.size() == 3);
+    CHECK(result.rounds[i].loss == 2.0);
+  }
+  REQUIRE(result.evaluations.size() == 2);
+  CHECK(result.evaluations[0].after_round.value == 0);
+  CHECK(result.evaluations[1].version.value == 4);
+  CHECK(result.evaluations[1].clients == 5);
+  CHECK(result.evaluations[0].metric("loss") == 0.0);
+  CHECK(result.abandoned == 0);
+}
+
+TEST_CASE("time is latency, bytes over bandwidth and tokens over speed") {
+  Experiment e = small_experiment();
+  e.rounds.total = 2;
+  e.rounds.cohort_size = 1;
+  const SimulationResult result = run(e, 1);
+  REQUIRE(result.rounds.size() == 2);
+  const double update_bytes = static_cast<double>(result.rounds[0].bytes_up);
+  const double adapter_bytes = static_cast<double>(result.rounds[0].adapter_bytes);
+  // plan, training, offer, request, bytes; from the second round on, the new adapter comes first
+  const double first = 0.1 + 3.0 + 0.1 + 0.2 + update_bytes / 1000;
+  const double second = first + 0.2 + adapter_bytes / 2000;
+  CHECK(result.rounds[0].wall_s == doctest::Approx(first).epsilon(1e-9));
+  CHECK(result.rounds[1].wall_s == doctest::Approx(second).epsilon(1e-9));
+  CHECK(result.rounds[0].bytes_down == 0);
+  CHECK(result.rounds[1].bytes_down == result.rounds[0].adapter_bytes);
+  // before: plan, 0.5 s of scoring, report; after: the same with the last adapter
+  CHECK(result.virtual_s ==
+        doctest::Approx(0.7 + first + second + 0.9 + adapter_bytes / 2000).epsilon(1e-9));
+}
+
+TEST_CASE("the same seed gives the same bytes for any number of threads, another seed does not") {
+  Experiment e = small_experiment();
+  e.simulation.devices = 40;
+  e.simulation.profiles[0].speed_spread = 0.5;
+  e.simulation.profiles[0].dropout = 0.15;
+  e.rounds.cohort_size = 12;
+  e.rounds.min_updates = 6;
+  e.rounds.deadline_s = 10;
+  const SimulationResult one = run(e, 7, 1), two = run(e, 7, 2), four = run(e, 7, 4);
+  CHECK(same(one.adapter, two.adapter));
+  CHECK(same(one.adapter, four.adapter));
+  CHECK(one.virtual_s == four.virtual_s);
+  REQUIRE(one.rounds.size() == two.rounds.size());
+  for (std::size_t i = 0; i < one.rounds.size(); ++i) {
+    CHECK(one.rounds[i].adapter_sha256 == two.rounds[i].adapter_sha256);
+    CHECK(one.rounds[i].wall_s == two.rounds[i].wall_s);
+  }
+  e.seed = 2;
+  CHECK_FALSE(same(one.adapter, run(e, 7, 1).adapter));
+}
+
+TEST_CASE("the adapter is what folding the participants' deltas by hand gives") {
+  Experiment e = small_experiment();
+  e.rounds.total = 1;
+  const SimulationResult result = run(e, 5);
+  REQUIRE(result.rounds.size() == 1);
+  std::vector<double> sum(8, 0);
+  double tokens = 0;
+  for (const ParticipantRecord& p : result.rounds[0].participants) {
+    ParameterSet delta(arithmetic_layout());
+    fill_normal(Seed(e.seed).child("client_round", p.client.name, 1), delta.values(), 0.1F);
+    for (std::size_t i = 0; i < 8; ++i)
+      sum[i] += static_cast<double>(p.supervised_tokens) * static_cast<double>(delta.values()[i]);
+    tokens += static_cast<double>(p.supervised_tokens);
+  }
+  for (std::size_t i = 0; i < 8; ++i)
+    CHECK(result.adapter.values()[i] == doctest::Approx(sum[i] / tokens).epsilon(1e-6));
+}
+
+TEST_CASE("devices that are too slow miss the deadline; the round commits with the others") {
+  Experiment e = small_experiment();
+  e.rounds.cohort_size = 4;
+  e.rounds.min_updates = 2;
+  e.rounds.deadline_s = 10;
+  ArithmeticWorkload workload(4);
+  auto devices = make_population(e.simulation, workload.data_sets(), Seed(1));
+  devices[1].tokens_per_s = 100;  // 30 s of training
+  const SimulationResult result = simulate(e, devices, workload, ParameterSet(arithmetic_layout()), 2);
+  REQUIRE(result.rounds.size() == 4);
+  for (const RoundRecord& round : result.rounds) {
+    CHECK(round.participants.size() == 3);
+    CHECK(round.wall_s == doctest::Approx(10));
+    for (const ParticipantRecord& p : round.participants) CHECK(p.client.name != "set1");
+  }
+}
+
+TEST_CASE("vanishing devices are replaced, come back, and no update counts twice") {
+  Experiment e = small_experiment();
+  e.simulation.devices = 12;
+  e.simulation.profiles[0].dropout = 0.4;
+  e.rounds.total = 10;
+  e.rounds.cohort_size = 4;
+  e.rounds.deadline_s = 20;
+  const SimulationResult result = run(e, 3, 2);
+  CHECK(result.vanished > 5);
+  REQUIRE(result.rounds.size() == 10);
+  for (const RoundRecord& round : result.rounds) {
+    std::set<ClientId> once;
+    for (const ParticipantRecord& p : round.participants) CHECK(once.insert(p.client).second);
+    CHECK(round.participants.size() == 4);
+  }
+}
+
+TEST_CASE("a device that vanishes does not train") {
+  Experiment e = small_experiment();
+  e.simulation.profiles[0].dropout = 1;
+  ArithmeticWorkload workload(3);
+  const auto devices = make_population(e.simulation, workload.data_sets(), Seed(1));
+  try {
+    simulate(e, devices, workload, ParameterSet(arithmetic_layout()), 1);
+    FAIL("a round without a single update committed");
+  } catch (const IoError& error) {
+    CHECK(std::string(error.what()).find("without enough updates") != std::string::npos);
+  }
+  CHECK(workload.trainings == 0);
+}
+
+TEST_CASE("only the chosen devices evaluate") {
+  Experiment e = small_experiment();
+  e.simulation.devices = 30;
+  e.simulation.evaluation_devices = 4;
+  const SimulationResult result = run(e, 6);
+  for (const EvaluationRecord& evaluation : result.evaluations) CHECK(evaluation.clients == 4);
+}
+
+TEST_CASE("a cohort larger than the population is a configuration error") {
+  Experiment e = small_experiment();
+  e.rounds.cohort_size = 9;
+  CHECK_THROWS_AS(run(e, 3), ConfigError);
+}
+
+TEST_CASE("a server optimizer with memory runs in the simulator too") {
+  Experiment e = small_experiment();
+  const SimulationResult plain = run(e, 5);
+  e.aggregation.server_optimizer = "fedavgm";
+  CHECK_FALSE(same(run(e, 5).adapter, plain.adapter));
+  e.aggregation.server_momentum = 0;
+  CHECK(same(run(e, 5).adapter, plain.adapter));
+}
