@@ -1,0 +1,119 @@
+#include "coordinator/adapter_store.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <map>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "core/digest.h"
+#include "core/error.h"
+#include "core/files.h"
+#include "core/safetensors.h"
+
+namespace fennec {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kWeights = "adapter_model.safetensors";
+constexpr const char* kMoments = "server_optimizer.safetensors";
+
+// A new directory is durable only once its parent is.
+void sync_directory(const fs::path& dir) {
+  const int fd = ::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) throw IoError(dir.string() + ": " + std::strerror(errno));
+  const int failed = ::fsync(fd);
+  ::close(fd);
+  if (failed != 0) throw IoError(dir.string() + ": fsync: " + std::strerror(errno));
+}
+
+std::string moment_prefix(std::size_t index) { return fmt::format("moment.{}.", index); }
+
+ParameterSet arrange(const Safetensors& file, const LayoutPtr& layout, const std::string& prefix, const fs::path& where) {
+  ParameterSet out(layout);
+  for (const ParameterEntry& entry : layout->entries()) {
+    const TensorView* tensor = file.find(prefix + entry.name);
+    if (tensor == nullptr || tensor->shape != entry.shape)
+      throw IoError(fmt::format("{}: tensor '{}' is missing or has another shape", where.string(), prefix + entry.name));
+    if (const Result<void> read = to_float(*tensor, out.values(entry)); !read)
+      throw IoError(fmt::format("{}: tensor '{}': {}", where.string(), entry.name, read.error().message));
+  }
+  return out;
+}
+
+}  // namespace
+
+AdapterStore::AdapterStore(fs::path dir, LayoutPtr layout, PeftLoraConfig config)
+    : dir_(std::move(dir)), layout_(std::move(layout)), config_(std::move(config)) {}
+
+fs::path AdapterStore::directory(AdapterVersion version) const { return dir_ / fmt::format("{:04}", version.value); }
+
+AdapterStore::Stored AdapterStore::write(AdapterVersion version, const ParameterSet& adapter,
+                                         const std::vector<const ParameterSet*>& moments) {
+  const fs::path dir = directory(version);
+  fs::create_directories(dir);
+  fs::remove(dir / kMoments);
+  if (!moments.empty()) {
+    std::vector<TensorView> tensors;
+    for (std::size_t i = 0; i < moments.size(); ++i)
+      for (TensorView& view : to_views(*moments[i])) {
+        view.name = moment_prefix(i) + view.name;
+        tensors.push_back(std::move(view));
+      }
+    write_file_atomically(dir / kMoments, write_safetensors(std::move(tensors)));
+  }
+  write_peft_directory(dir, config_, adapter);
+  sync_directory(dir_);
+  return {static_cast<std::int64_t>(fs::file_size(dir / kWeights)), to_hex(sha256_file(dir / kWeights))};
+}
+
+ParameterSet AdapterStore::read(AdapterVersion version) const {
+  const fs::path file = directory(version) / kWeights;
+  return arrange(Safetensors::open(file), layout_, "", file);
+}
+
+std::vector<ParameterSet> AdapterStore::read_moments(AdapterVersion version) const {
+  const fs::path path = directory(version) / kMoments;
+  if (!fs::exists(path)) return {};
+  const Safetensors file = Safetensors::open(path);
+  std::vector<ParameterSet> out;
+  for (std::size_t i = 0; i * layout_->entries().size() < file.tensors().size(); ++i)
+    out.push_back(arrange(file, layout_, moment_prefix(i), path));
+  return out;
+}
+
+std::vector<std::byte> AdapterStore::file_bytes(AdapterVersion version) const { return read_binary_file(directory(version) / kWeights); }
+
+void AdapterStore::remove_after(AdapterVersion version) {
+  std::vector<fs::path> orphans;
+  for (const auto& entry : fs::directory_iterator(dir_)) {
+    const std::string name = entry.path().filename().string();
+    std::int64_t found = 0;
+    const auto parsed = std::from_chars(name.data(), name.data() + name.size(), found);
+    if (parsed.ec == std::errc() && parsed.ptr == name.data() + name.size() && found > version.value) orphans.push_back(entry.path());
+  }
+  for (const fs::path& orphan : orphans) fs::remove_all(orphan);
+}
+
+PeftLoraConfig peft_config(const LoraConfig& lora, const std::string& base, const std::vector<LinearShape>& targets) {
+  PeftLoraConfig out;
+  out.r = lora.rank;
+  out.lora_alpha = lora.alpha;
+  out.use_rslora = lora.use_rslora;
+  out.base_model_name_or_path = base;
+  out.target_modules = lora.target_modules;
+  if (std::find(lora.target_modules.begin(), lora.target_modules.end(), "all-linear") == lora.target_modules.end()) return out;
+  std::set<std::string> names;
+  for (const LinearShape& target : targets) names.insert(target.module.substr(target.module.rfind('.') + 1));
+  out.target_modules.assign(names.begin(), names.end());
+  return out;
+}
+
+}  // namespace fennec

@@ -1,0 +1,36 @@
+#pragma once
+
+namespace fennec {
+
+inline constexpr int kLedgerVersion = 1;
+
+/// `updates` holds accepted updates of the open round (offer: the CBOR header it came with, transport/wire.h); a commit
+/// turns them into `participants`.
+inline constexpr const char* kLedgerSchema = R"sql(
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE clients (
+  name TEXT PRIMARY KEY, public_key TEXT NOT NULL UNIQUE, enrolled TEXT NOT NULL, revoked TEXT,
+  seen INTEGER NOT NULL DEFAULT 0, told_finished INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE adapters (version INTEGER PRIMARY KEY, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL);
+CREATE TABLE rounds (
+  round INTEGER PRIMARY KEY, opened TEXT NOT NULL, openings INTEGER NOT NULL, committed TEXT,
+  version INTEGER REFERENCES adapters(version), examples INTEGER, tokens INTEGER, loss REAL, update_norm REAL,
+  bytes_up INTEGER, bytes_down INTEGER, wall_s REAL);
+CREATE TABLE cohort (round INTEGER NOT NULL REFERENCES rounds(round), client TEXT NOT NULL, PRIMARY KEY (round, client));
+CREATE TABLE abandoned (round INTEGER NOT NULL, at TEXT NOT NULL, reason TEXT NOT NULL);
+CREATE TABLE updates (
+  round INTEGER NOT NULL REFERENCES rounds(round), client TEXT NOT NULL, sha256 TEXT NOT NULL, offer BLOB NOT NULL,
+  PRIMARY KEY (round, client));
+CREATE TABLE participants (
+  round INTEGER NOT NULL REFERENCES rounds(round), client TEXT NOT NULL, examples INTEGER, tokens INTEGER, steps INTEGER,
+  train_s REAL, loss REAL, update_norm REAL, bytes_up INTEGER, sha256 TEXT, PRIMARY KEY (round, client));
+CREATE TABLE evaluations (
+  after_round INTEGER PRIMARY KEY, version INTEGER NOT NULL, at TEXT NOT NULL, clients INTEGER, examples INTEGER, tokens INTEGER);
+CREATE TABLE evaluation_metrics (
+  after_round INTEGER NOT NULL REFERENCES evaluations(after_round), name TEXT NOT NULL, value REAL, PRIMARY KEY (after_round, name));
+CREATE TABLE evaluation_sums (
+  after_round INTEGER NOT NULL REFERENCES evaluations(after_round), client TEXT NOT NULL, name TEXT NOT NULL, value REAL,
+  PRIMARY KEY (after_round, client, name));
+)sql";
+
+}  // namespace fennec
