@@ -20,7 +20,8 @@ UpdateOffer decode_offer(const std::vector<std::byte>& bytes) {
 
 }  // namespace
 
-void Ledger::create(const std::filesystem::path& file, const RunIdentity& identity, const AdapterRow& version0) {
+void Ledger::create(const std::filesystem::path& file, const RunIdentity& identity, const ParameterLayout& layout,
+                    const AdapterRow& version0) {
   Database db(file);
   Transaction transaction(db);
   db.execute(kLedgerSchema);
@@ -30,6 +31,8 @@ void Ledger::create(const std::filesystem::path& file, const RunIdentity& identi
                                                         {"base_digest", identity.base_digest},
                                                         {"layout_digest", identity.layout_digest}};
   for (const auto& [key, value] : values) db.prepare("INSERT INTO meta VALUES (?, ?)").bind(std::string_view(key)).bind(value).run();
+  for (const ParameterEntry& entry : layout.entries())
+    db.prepare("INSERT INTO layout (name, rows, columns) VALUES (?, ?, ?)").bind(entry.name).bind(entry.shape.at(0)).bind(entry.shape.at(1)).run();
   db.prepare("INSERT INTO adapters VALUES (?, ?, ?)").bind(version0.version.value).bind(version0.bytes).bind(version0.sha256).run();
   transaction.commit();
 }
@@ -45,6 +48,15 @@ std::string Ledger::meta(const char* key) const {
 }
 
 RunIdentity Ledger::identity() const { return {meta("run_id"), meta("experiment_hash"), meta("base_digest"), meta("layout_digest")}; }
+
+LayoutPtr Ledger::layout() const {
+  std::vector<std::pair<std::string, std::vector<std::int64_t>>> tensors;
+  Statement row = db_.prepare("SELECT name, rows, columns FROM layout ORDER BY position");
+  while (row.step()) tensors.push_back({row.text(0), {row.integer(1), row.integer(2)}});
+  auto layout = std::make_shared<const ParameterLayout>(std::move(tensors));
+  if (layout->digest() != meta("layout_digest")) throw IoError("ledger: the adapter layout does not have the recorded digest");
+  return layout;
+}
 
 AdapterVersion Ledger::latest() const {
   Statement row = db_.prepare("SELECT max(version) FROM adapters");

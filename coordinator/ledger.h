@@ -8,6 +8,7 @@
 #include "coordinator/round_engine.h"
 #include "coordinator/round_record.h"
 #include "coordinator/sqlite.h"
+#include "core/parameter_set.h"
 
 namespace fennec {
 
@@ -36,10 +37,12 @@ struct AdapterRow {
 class Ledger {
  public:
   /// Creates the file and its tables.
-  static void create(const std::filesystem::path& file, const RunIdentity& identity, const AdapterRow& version0);
+  static void create(const std::filesystem::path& file, const RunIdentity& identity, const ParameterLayout& layout,
+                     const AdapterRow& version0);
   explicit Ledger(const std::filesystem::path& file, bool read_only = false);  ///< kVersion of the schema checked
 
   RunIdentity identity() const;
+  LayoutPtr layout() const;  ///< of the adapter, so that `serve` needs no base model
   RunState run_state() const;  ///< revoked clients are neither in the cohort nor in the stored updates
 
   void enroll(const ClientId& client, const std::string& public_key);  ///< ConfigError when the name is taken

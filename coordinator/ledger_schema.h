@@ -8,6 +8,7 @@ inline constexpr int kLedgerVersion = 1;
 /// turns them into `participants`.
 inline constexpr const char* kLedgerSchema = R"sql(
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE layout (position INTEGER PRIMARY KEY, name TEXT NOT NULL, rows INTEGER NOT NULL, columns INTEGER NOT NULL);
 CREATE TABLE clients (
   name TEXT PRIMARY KEY, public_key TEXT NOT NULL UNIQUE, enrolled TEXT NOT NULL, revoked TEXT,
   seen INTEGER NOT NULL DEFAULT 0, told_finished INTEGER NOT NULL DEFAULT 0);

@@ -1,0 +1,114 @@
+#include "coordinator/run_directory.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "coordinator/adapter_store.h"
+#include "coordinator/ledger.h"
+#include "core/base_digest.h"
+#include "core/digest.h"
+#include "core/error.h"
+#include "core/files.h"
+#include "transport/keys.h"
+
+namespace fennec {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// A run whose port is left open keeps one port for life: bundles made before `serve` must hold after it.
+int free_port() {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  const bool bound = fd >= 0 && ::bind(fd, generic, size) == 0 && ::getsockname(fd, generic, &size) == 0;
+  if (fd >= 0) ::close(fd);
+  if (!bound) throw IoError("no free TCP port");
+  return ntohs(address.sin_port);
+}
+
+bool port_is_open(const std::string& listen) { return listen.ends_with(":*") || listen.ends_with(":0"); }
+
+std::string with_port(const std::string& listen, int port) {
+  return fmt::format("{}:{}", listen.substr(0, listen.rfind(':')), port);
+}
+
+void make_private(const fs::path& dir) {
+  fs::create_directories(dir);
+  fs::permissions(dir, fs::perms::owner_all);
+}
+
+void fill(const RunDirectory& run, const Experiment& experiment) {
+  const fs::path base = experiment.model.base;
+  const std::vector<LinearShape> targets = select_targets(linears_of_checkpoint(base), experiment.lora.target_modules);
+  const LayoutPtr layout = lora_layout(targets, experiment.lora.rank);
+  fs::create_directories(run.adapters());
+  fs::create_directories(run.updates());
+  make_private(run.keys());
+
+  const CurveKeyPair keys = generate_curve_keys();
+  write_secret_key(run.server_key(), keys.secret_key);
+  write_file_atomically(run.experiment(), to_yaml(experiment));
+  if (port_is_open(experiment.transport.listen))
+    write_file_atomically(run.endpoint(), with_port(experiment.transport.listen, free_port()) + "\n");
+
+  AdapterStore adapters(run.adapters(), layout, peft_config(experiment.lora, base.string(), targets));
+  const AdapterStore::Stored stored =
+      adapters.write(AdapterVersion{0}, initial_lora(layout, Seed(experiment.seed).child("adapter_init")), {});
+  const std::string hash = experiment_hash(experiment);
+  const Sha256Digest name = sha256(keys.public_key + hash);  // unique: the server key is
+  const RunIdentity identity{to_hex(name).substr(0, 16), hash, base_model_digest(base), layout->digest()};
+  Ledger::create(run.ledger(), identity, *layout, AdapterRow{AdapterVersion{0}, stored.bytes, stored.sha256});
+}
+
+}  // namespace
+
+Experiment RunDirectory::load_experiment() const {
+  if (!fs::exists(experiment()) || !fs::exists(ledger()))
+    throw ConfigError(root.string() + ": is not a run; make one with `fennec-coordinator init " + root.string() + " --config FILE`");
+  return fennec::load_experiment(experiment());
+}
+
+void create_run(const RunDirectory& run, const Experiment& experiment) {
+  if (fs::exists(run.root) && !fs::is_empty(run.root)) throw ConfigError(run.root.string() + ": exists and is not empty");
+  const fs::path target = fs::absolute(run.root).lexically_normal();
+  const fs::path parent = (target.has_filename() ? target : target.parent_path()).parent_path();
+  fs::create_directories(parent);
+  const RunDirectory draft{parent / fmt::format(".{}.init-{}", run.root.filename().string(), ::getpid())};
+  try {
+    fill(draft, experiment);
+    fs::remove(run.root);  // an empty directory, if any
+    fs::rename(draft.root, run.root);
+  } catch (...) {  // rethrown: nothing half-made stays behind
+    std::error_code ignored;
+    fs::remove_all(draft.root, ignored);
+    throw;
+  }
+}
+
+std::string listen_endpoint(const RunDirectory& run, const Experiment& experiment) {
+  if (!port_is_open(experiment.transport.listen)) return experiment.transport.listen;
+  std::string chosen = read_text_file(run.endpoint());
+  chosen.erase(chosen.find_last_not_of("\n ") + 1);
+  return chosen;
+}
+
+std::string advertised_endpoint(const RunDirectory& run, const Experiment& experiment) {
+  if (!experiment.transport.advertise.empty()) return experiment.transport.advertise;
+  const std::string listen = listen_endpoint(run, experiment);
+  for (const char* any : {"//0.0.0.0:", "//*:", "//[::]:"})
+    if (listen.find(any) != std::string::npos)
+      throw ConfigError("transport.listen is " + listen +
+                        ": set transport.advertise to the address devices reach (in the experiment file, before `init`)");
+  return listen;
+}
+
+}  // namespace fennec

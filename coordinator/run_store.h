@@ -1,0 +1,53 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "aggregation/aggregator.h"
+#include "configs/experiment.h"
+#include "coordinator/adapter_store.h"
+#include "coordinator/ledger.h"
+#include "coordinator/run_directory.h"
+#include "coordinator/update_store.h"
+
+namespace fennec {
+
+/// Carries out what the round engine wants kept: ledger, adapters and updates of a run directory together, ordered
+/// so that a crash between any two steps leaves the old round or the new one. Opening it removes what a crash left
+/// behind. One thread at a time (the disk thread).
+class RunStore {
+ public:
+  /// Called with a step's name before it happens; a test throws there to stand for a crash.
+  using StepHook = std::function<void(const std::string& step)>;
+
+  explicit RunStore(const RunDirectory& run, StepHook before_step = {});
+
+  Ledger& ledger() { return ledger_; }
+  const LayoutPtr& layout() const { return adapters_.layout(); }
+  AdapterStore& adapters() { return adapters_; }
+
+  void round_opened(RoundId round, const std::vector<ClientId>& cohort);
+  void store_update(const ClientId& client, const UpdateOffer& offer, std::span<const std::byte> bytes);
+  /// Folds, writes the adapter, then one ledger transaction; the updates' files go last.
+  RoundRecord commit(const CommitRound& action, std::int64_t bytes_down);
+  EvaluationRecord evaluated(const RecordEvaluation& evaluation);
+
+ private:
+  void step(const std::string& name) const {
+    if (before_step_) before_step_(name);
+  }
+  void remove_orphans();
+
+  Experiment experiment_;
+  StepHook before_step_;
+  Ledger ledger_;
+  AdapterStore adapters_;
+  DiskUpdateStore updates_;
+  std::filesystem::path updates_dir_;
+  std::unique_ptr<Aggregator> aggregator_;
+  std::unique_ptr<ServerOptimizer> optimizer_;
+  ParameterSet adapter_;  ///< the current version
+};
+
+}  // namespace fennec
