@@ -36,14 +36,17 @@ void sync_directory(const fs::path& dir) {
 
 std::string moment_prefix(std::size_t index) { return fmt::format("moment.{}.", index); }
 
-ParameterSet arrange(const Safetensors& file, const LayoutPtr& layout, const std::string& prefix, const fs::path& where) {
+ParameterSet arrange(const Safetensors& file, const LayoutPtr& layout, const std::string& prefix,
+                     const fs::path& where) {
   ParameterSet out(layout);
   for (const ParameterEntry& entry : layout->entries()) {
     const TensorView* tensor = file.find(prefix + entry.name);
     if (tensor == nullptr || tensor->shape != entry.shape)
-      throw IoError(fmt::format("{}: tensor '{}' is missing or has another shape", where.string(), prefix + entry.name));
+      throw IoError(fmt::format("{}: tensor '{}' is missing or has another shape", where.string(),
+                                prefix + entry.name));
     if (const Result<void> read = to_float(*tensor, out.values(entry)); !read)
-      throw IoError(fmt::format("{}: tensor '{}': {}", where.string(), entry.name, read.error().message));
+      throw IoError(
+          fmt::format("{}: tensor '{}': {}", where.string(), entry.name, read.error().message));
   }
   return out;
 }
@@ -53,7 +56,9 @@ ParameterSet arrange(const Safetensors& file, const LayoutPtr& layout, const std
 AdapterStore::AdapterStore(fs::path dir, LayoutPtr layout, PeftLoraConfig config)
     : dir_(std::move(dir)), layout_(std::move(layout)), config_(std::move(config)) {}
 
-fs::path AdapterStore::directory(AdapterVersion version) const { return dir_ / fmt::format("{:04}", version.value); }
+fs::path AdapterStore::directory(AdapterVersion version) const {
+  return dir_ / fmt::format("{:04}", version.value);
+}
 
 AdapterStore::Stored AdapterStore::write(AdapterVersion version, const ParameterSet& adapter,
                                          const std::vector<const ParameterSet*>& moments) {
@@ -71,7 +76,8 @@ AdapterStore::Stored AdapterStore::write(AdapterVersion version, const Parameter
   }
   write_peft_directory(dir, config_, adapter);
   sync_directory(dir_);
-  return {static_cast<std::int64_t>(fs::file_size(dir / kWeights)), to_hex(sha256_file(dir / kWeights))};
+  return {static_cast<std::int64_t>(fs::file_size(dir / kWeights)),
+          to_hex(sha256_file(dir / kWeights))};
 }
 
 ParameterSet AdapterStore::read(AdapterVersion version) const {
@@ -89,7 +95,9 @@ std::vector<ParameterSet> AdapterStore::read_moments(AdapterVersion version) con
   return out;
 }
 
-std::vector<std::byte> AdapterStore::file_bytes(AdapterVersion version) const { return read_binary_file(directory(version) / kWeights); }
+std::vector<std::byte> AdapterStore::file_bytes(AdapterVersion version) const {
+  return read_binary_file(directory(version) / kWeights);
+}
 
 void AdapterStore::remove_after(AdapterVersion version) {
   std::vector<fs::path> orphans;
@@ -97,21 +105,26 @@ void AdapterStore::remove_after(AdapterVersion version) {
     const std::string name = entry.path().filename().string();
     std::int64_t found = 0;
     const auto parsed = std::from_chars(name.data(), name.data() + name.size(), found);
-    if (parsed.ec == std::errc() && parsed.ptr == name.data() + name.size() && found > version.value) orphans.push_back(entry.path());
+    if (parsed.ec == std::errc() && parsed.ptr == name.data() + name.size() && found > version.value)
+      orphans.push_back(entry.path());
   }
   for (const fs::path& orphan : orphans) fs::remove_all(orphan);
 }
 
-PeftLoraConfig peft_config(const LoraConfig& lora, const std::string& base, const std::vector<LinearShape>& targets) {
+PeftLoraConfig peft_config(const LoraConfig& lora, const std::string& base,
+                           const std::vector<LinearShape>& targets) {
   PeftLoraConfig out;
   out.r = lora.rank;
   out.lora_alpha = lora.alpha;
   out.use_rslora = lora.use_rslora;
   out.base_model_name_or_path = base;
   out.target_modules = lora.target_modules;
-  if (std::find(lora.target_modules.begin(), lora.target_modules.end(), "all-linear") == lora.target_modules.end()) return out;
+  if (std::find(lora.target_modules.begin(), lora.target_modules.end(), "all-linear") ==
+      lora.target_modules.end())
+    return out;
   std::set<std::string> names;
-  for (const LinearShape& target : targets) names.insert(target.module.substr(target.module.rfind('.') + 1));
+  for (const LinearShape& target : targets)
+    names.insert(target.module.substr(target.module.rfind('.') + 1));
   out.target_modules.assign(names.begin(), names.end());
   return out;
 }

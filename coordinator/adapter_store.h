@@ -22,11 +22,12 @@ class AdapterStore {
     std::string sha256;
   };
   /// On disk when it returns; an earlier attempt at this version is replaced.
-  Stored write(AdapterVersion version, const ParameterSet& adapter, const std::vector<const ParameterSet*>& moments);
-  ParameterSet read(AdapterVersion version) const;                       ///< throws IoError naming file and tensor
+  Stored write(AdapterVersion version, const ParameterSet& adapter,
+               const std::vector<const ParameterSet*>& moments);
+  ParameterSet read(AdapterVersion version) const;  ///< throws IoError naming file and tensor
   std::vector<ParameterSet> read_moments(AdapterVersion version) const;  ///< empty when it has none
   std::vector<std::byte> file_bytes(AdapterVersion version) const;       ///< adapter_model.safetensors
-  void remove_after(AdapterVersion version);                             ///< left behind by a commit that never happened
+  void remove_after(AdapterVersion version);  ///< left behind by a commit that never happened
   std::filesystem::path directory(AdapterVersion version) const;
   const LayoutPtr& layout() const { return layout_; }
 
@@ -37,6 +38,7 @@ class AdapterStore {
 };
 
 /// adapter_config.json of a run. "all-linear" is spelt out as PEFT does: the last names of the paths.
-PeftLoraConfig peft_config(const LoraConfig& lora, const std::string& base, const std::vector<LinearShape>& targets);
+PeftLoraConfig peft_config(const LoraConfig& lora, const std::string& base,
+                           const std::vector<LinearShape>& targets);
 
 }  // namespace fennec

@@ -17,6 +17,7 @@ class EvaluationRound {
   bool awaits(const ClientId& client) const { return pending_.contains(client); }
   bool has_answered(const ClientId& client) const { return reports_.contains(client); }
   std::size_t asked() const { return asked_.size(); }
+  std::size_t answered() const { return reports_.size(); }
   void ask(const ClientId& client);
   void accept(const ClientId& client,
               const EvaluationReport& report);  ///< the first one counts; others are ignored

@@ -20,8 +20,8 @@ UpdateOffer decode_offer(const std::vector<std::byte>& bytes) {
 
 }  // namespace
 
-void Ledger::create(const std::filesystem::path& file, const RunIdentity& identity, const ParameterLayout& layout,
-                    const AdapterRow& version0) {
+void Ledger::create(const std::filesystem::path& file, const RunIdentity& identity,
+                    const ParameterLayout& layout, const AdapterRow& version0) {
   Database db(file);
   Transaction transaction(db);
   db.execute(kLedgerSchema);
@@ -30,16 +30,26 @@ void Ledger::create(const std::filesystem::path& file, const RunIdentity& identi
                                                         {"experiment_hash", identity.experiment_hash},
                                                         {"base_digest", identity.base_digest},
                                                         {"layout_digest", identity.layout_digest}};
-  for (const auto& [key, value] : values) db.prepare("INSERT INTO meta VALUES (?, ?)").bind(std::string_view(key)).bind(value).run();
+  for (const auto& [key, value] : values)
+    db.prepare("INSERT INTO meta VALUES (?, ?)").bind(std::string_view(key)).bind(value).run();
   for (const ParameterEntry& entry : layout.entries())
-    db.prepare("INSERT INTO layout (name, rows, columns) VALUES (?, ?, ?)").bind(entry.name).bind(entry.shape.at(0)).bind(entry.shape.at(1)).run();
-  db.prepare("INSERT INTO adapters VALUES (?, ?, ?)").bind(version0.version.value).bind(version0.bytes).bind(version0.sha256).run();
+    db.prepare("INSERT INTO layout (name, rows, columns) VALUES (?, ?, ?)")
+        .bind(entry.name)
+        .bind(entry.shape.at(0))
+        .bind(entry.shape.at(1))
+        .run();
+  db.prepare("INSERT INTO adapters VALUES (?, ?, ?)")
+      .bind(version0.version.value)
+      .bind(version0.bytes)
+      .bind(version0.sha256)
+      .run();
   transaction.commit();
 }
 
 Ledger::Ledger(const std::filesystem::path& file, bool read_only) : db_(file, read_only) {
   if (meta("schema") != std::to_string(kLedgerVersion))
-    throw IoError(fmt::format("{}: ledger schema {}, this program reads {}", file.string(), meta("schema"), kLedgerVersion));
+    throw IoError(fmt::format("{}: ledger schema {}, this program reads {}", file.string(),
+                              meta("schema"), kLedgerVersion));
 }
 
 std::string Ledger::meta(const char* key) const {
@@ -47,14 +57,17 @@ std::string Ledger::meta(const char* key) const {
   return row.bind(std::string_view(key)).step() ? row.text(0) : "";
 }
 
-RunIdentity Ledger::identity() const { return {meta("run_id"), meta("experiment_hash"), meta("base_digest"), meta("layout_digest")}; }
+RunIdentity Ledger::identity() const {
+  return {meta("run_id"), meta("experiment_hash"), meta("base_digest"), meta("layout_digest")};
+}
 
 LayoutPtr Ledger::layout() const {
   std::vector<std::pair<std::string, std::vector<std::int64_t>>> tensors;
   Statement row = db_.prepare("SELECT name, rows, columns FROM layout ORDER BY position");
   while (row.step()) tensors.push_back({row.text(0), {row.integer(1), row.integer(2)}});
   auto layout = std::make_shared<const ParameterLayout>(std::move(tensors));
-  if (layout->digest() != meta("layout_digest")) throw IoError("ledger: the adapter layout does not have the recorded digest");
+  if (layout->digest() != meta("layout_digest"))
+    throw IoError("ledger: the adapter layout does not have the recorded digest");
   return layout;
 }
 
@@ -77,10 +90,13 @@ RunState Ledger::run_state() const {
   state.adapter_bytes = current.bytes;
   state.adapter_sha256 = current.sha256;
   state.last_committed = RoundId{state.version.value};
-  state.evaluated = db_.prepare("SELECT 1 FROM evaluations WHERE after_round = ?").bind(state.last_committed.value).step();
+  state.evaluated = db_.prepare("SELECT 1 FROM evaluations WHERE after_round = ?")
+                        .bind(state.last_committed.value)
+                        .step();
   const RoundId open{state.last_committed.value + 1};
   Statement cohort = db_.prepare(
-      "SELECT client FROM cohort JOIN clients ON name = client WHERE round = ? AND revoked IS NULL ORDER BY client");
+      "SELECT client FROM cohort JOIN clients ON name = client WHERE round = ? AND revoked IS NULL "
+      "ORDER BY client");
   cohort.bind(open.value);
   while (cohort.step()) state.open_cohort.push_back(ClientId{cohort.text(0)});
   for (auto& [client, offer] : updates(open)) state.stored.emplace(client, offer);
@@ -92,7 +108,8 @@ RunState Ledger::run_state() const {
 void Ledger::enroll(const ClientId& client, const std::string& public_key) {
   Transaction transaction(db_);
   if (db_.prepare("SELECT 1 FROM clients WHERE name = ?").bind(client.name).step())
-    throw ConfigError("client '" + client.name + "' is already enrolled; a revoked name is not used again");
+    throw ConfigError("client '" + client.name +
+                      "' is already enrolled; a revoked name is not used again");
   db_.prepare("INSERT INTO clients (name, public_key, enrolled) VALUES (?, ?, ?)")
       .bind(client.name)
       .bind(public_key)
@@ -105,15 +122,20 @@ void Ledger::revoke(const ClientId& client) {
   Transaction transaction(db_);
   if (!db_.prepare("SELECT 1 FROM clients WHERE name = ?").bind(client.name).step())
     throw ConfigError("no client '" + client.name + "' is enrolled in this run");
-  db_.prepare("UPDATE clients SET revoked = ? WHERE name = ? AND revoked IS NULL").bind(wall_time_iso8601()).bind(client.name).run();
+  db_.prepare("UPDATE clients SET revoked = ? WHERE name = ? AND revoked IS NULL")
+      .bind(wall_time_iso8601())
+      .bind(client.name)
+      .run();
   transaction.commit();
 }
 
 std::vector<EnrolledClient> Ledger::clients() const {
   std::vector<EnrolledClient> out;
-  Statement row = db_.prepare("SELECT name, public_key, enrolled, revoked, seen, told_finished FROM clients ORDER BY name");
+  Statement row = db_.prepare(
+      "SELECT name, public_key, enrolled, revoked, seen, told_finished FROM clients ORDER BY name");
   while (row.step())
-    out.push_back({ClientId{row.text(0)}, row.text(1), row.text(2), row.text(3), row.integer(4) != 0, row.integer(5) != 0});
+    out.push_back({ClientId{row.text(0)}, row.text(1), row.text(2), row.text(3), row.integer(4) != 0,
+                   row.integer(5) != 0});
   return out;
 }
 
@@ -129,7 +151,9 @@ void Ledger::mark_told_finished(const ClientId& client) {
 
 void Ledger::round_opened(RoundId round, const std::vector<ClientId>& cohort) {
   Transaction transaction(db_);
-  db_.prepare("INSERT INTO rounds (round, opened, openings) VALUES (?, ?, 1) ON CONFLICT (round) DO UPDATE SET openings = openings + 1")
+  db_.prepare(
+         "INSERT INTO rounds (round, opened, openings) VALUES (?, ?, 1) ON CONFLICT (round) DO UPDATE "
+         "SET openings = openings + 1")
       .bind(round.value)
       .bind(wall_time_iso8601())
       .run();
@@ -140,7 +164,11 @@ void Ledger::round_opened(RoundId round, const std::vector<ClientId>& cohort) {
 }
 
 void Ledger::round_abandoned(RoundId round, const std::string& reason) {
-  db_.prepare("INSERT INTO abandoned VALUES (?, ?, ?)").bind(round.value).bind(wall_time_iso8601()).bind(reason).run();
+  db_.prepare("INSERT INTO abandoned VALUES (?, ?, ?)")
+      .bind(round.value)
+      .bind(wall_time_iso8601())
+      .bind(reason)
+      .run();
 }
 
 std::int64_t Ledger::abandoned_rounds() const {
@@ -162,7 +190,8 @@ void Ledger::update_stored(const ClientId& client, const UpdateOffer& offer) {
 std::vector<std::pair<ClientId, UpdateOffer>> Ledger::updates(RoundId round) const {
   std::vector<std::pair<ClientId, UpdateOffer>> out;
   Statement row = db_.prepare(
-      "SELECT client, offer FROM updates JOIN clients ON name = client WHERE round = ? AND revoked IS NULL ORDER BY client");
+      "SELECT client, offer FROM updates JOIN clients ON name = client WHERE round = ? AND revoked IS "
+      "NULL ORDER BY client");
   row.bind(round.value);
   while (row.step()) out.emplace_back(ClientId{row.text(0)}, decode_offer(row.blob(1)));
   return out;
@@ -170,9 +199,14 @@ std::vector<std::pair<ClientId, UpdateOffer>> Ledger::updates(RoundId round) con
 
 void Ledger::round_committed(const RoundRecord& r) {
   Transaction transaction(db_);
-  db_.prepare("INSERT INTO adapters VALUES (?, ?, ?)").bind(r.version.value).bind(r.adapter_bytes).bind(r.adapter_sha256).run();
+  db_.prepare("INSERT INTO adapters VALUES (?, ?, ?)")
+      .bind(r.version.value)
+      .bind(r.adapter_bytes)
+      .bind(r.adapter_sha256)
+      .run();
   db_.prepare(
-         "UPDATE rounds SET committed = ?, version = ?, examples = ?, tokens = ?, loss = ?, update_norm = ?, bytes_up = ?, "
+         "UPDATE rounds SET committed = ?, version = ?, examples = ?, tokens = ?, loss = ?, "
+         "update_norm = ?, bytes_up = ?, "
          "bytes_down = ?, wall_s = ? WHERE round = ?")
       .bind(wall_time_iso8601())
       .bind(r.version.value)
@@ -206,7 +240,8 @@ void Ledger::insert_participants(const RoundRecord& record) {
         .run();
 }
 
-void Ledger::evaluated(const EvaluationRecord& pooled, const std::vector<std::pair<ClientId, EvaluationReport>>& reports) {
+void Ledger::evaluated(const EvaluationRecord& pooled,
+                       const std::vector<std::pair<ClientId, EvaluationReport>>& reports) {
   Transaction transaction(db_);
   db_.prepare("INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?)")
       .bind(pooled.after_round.value)
@@ -217,7 +252,11 @@ void Ledger::evaluated(const EvaluationRecord& pooled, const std::vector<std::pa
       .bind(pooled.supervised_tokens)
       .run();
   for (const auto& [name, value] : pooled.metrics)
-    db_.prepare("INSERT INTO evaluation_metrics VALUES (?, ?, ?)").bind(pooled.after_round.value).bind(name).bind(value).run();
+    db_.prepare("INSERT INTO evaluation_metrics VALUES (?, ?, ?)")
+        .bind(pooled.after_round.value)
+        .bind(name)
+        .bind(value)
+        .run();
   for (const auto& [client, report] : reports)
     for (const auto& [name, value] : report.metrics)
       db_.prepare("INSERT OR REPLACE INTO evaluation_sums VALUES (?, ?, ?, ?)")

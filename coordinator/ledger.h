@@ -32,22 +32,25 @@ struct AdapterRow {
   std::string sha256;
 };
 
-/// ledger.sqlite: what has happened, and nothing that has not. Every call is one transaction, on disk when it returns.
-/// Throws IoError. Not thread-safe; `enroll` and `revoke` of another process may write beside `serve`.
+/// ledger.sqlite: what has happened, and nothing that has not. Every call is one transaction, on disk
+/// when it returns. Throws IoError. Not thread-safe; `enroll` and `revoke` of another process may write
+/// beside `serve`.
 class Ledger {
  public:
   /// Creates the file and its tables.
-  static void create(const std::filesystem::path& file, const RunIdentity& identity, const ParameterLayout& layout,
-                     const AdapterRow& version0);
-  explicit Ledger(const std::filesystem::path& file, bool read_only = false);  ///< kVersion of the schema checked
+  static void create(const std::filesystem::path& file, const RunIdentity& identity,
+                     const ParameterLayout& layout, const AdapterRow& version0);
+  explicit Ledger(const std::filesystem::path& file,
+                  bool read_only = false);  ///< kVersion of the schema checked
 
   RunIdentity identity() const;
-  LayoutPtr layout() const;  ///< of the adapter, so that `serve` needs no base model
+  LayoutPtr layout() const;    ///< of the adapter, so that `serve` needs no base model
   RunState run_state() const;  ///< revoked clients are neither in the cohort nor in the stored updates
 
-  void enroll(const ClientId& client, const std::string& public_key);  ///< ConfigError when the name is taken
-  void revoke(const ClientId& client);                                 ///< ConfigError when there is no such client
-  std::vector<EnrolledClient> clients() const;                         ///< ascending
+  void enroll(const ClientId& client,
+              const std::string& public_key);   ///< ConfigError when the name is taken
+  void revoke(const ClientId& client);          ///< ConfigError when there is no such client
+  std::vector<EnrolledClient> clients() const;  ///< ascending
   void mark_seen(const ClientId& client);
   void mark_told_finished(const ClientId& client);
 
@@ -55,7 +58,8 @@ class Ledger {
   void round_abandoned(RoundId round, const std::string& reason);
   void update_stored(const ClientId& client, const UpdateOffer& offer);
   void round_committed(const RoundRecord& record);  ///< the adapter's files are on disk
-  void evaluated(const EvaluationRecord& pooled, const std::vector<std::pair<ClientId, EvaluationReport>>& reports);
+  void evaluated(const EvaluationRecord& pooled,
+                 const std::vector<std::pair<ClientId, EvaluationReport>>& reports);
 
   std::vector<std::pair<ClientId, UpdateOffer>> updates(RoundId round) const;
   std::vector<RoundRecord> rounds() const;  ///< committed, ascending

@@ -6,20 +6,23 @@ namespace fennec {
 std::vector<ParticipantRecord> Ledger::participants(RoundId round) const {
   std::vector<ParticipantRecord> out;
   Statement row = db_.prepare(
-      "SELECT client, examples, tokens, steps, train_s, loss, update_norm, bytes_up, sha256 FROM participants WHERE round = ? "
+      "SELECT client, examples, tokens, steps, train_s, loss, update_norm, bytes_up, sha256 FROM "
+      "participants WHERE round = ? "
       "ORDER BY client");
   row.bind(round.value);
   while (row.step())
-    out.push_back({ClientId{row.text(0)}, row.integer(1), row.integer(2), row.integer(3), row.real(4), row.real(5), row.real(6),
-                   row.integer(7), row.text(8)});
+    out.push_back({ClientId{row.text(0)}, row.integer(1), row.integer(2), row.integer(3), row.real(4),
+                   row.real(5), row.real(6), row.integer(7), row.text(8)});
   return out;
 }
 
 std::vector<RoundRecord> Ledger::rounds() const {
   std::vector<RoundRecord> out;
   Statement row = db_.prepare(
-      "SELECT round, r.version, examples, tokens, loss, update_norm, bytes_up, bytes_down, wall_s, sha256, bytes "
-      "FROM rounds r JOIN adapters a ON a.version = r.version WHERE committed IS NOT NULL ORDER BY round");
+      "SELECT round, r.version, examples, tokens, loss, update_norm, bytes_up, bytes_down, wall_s, "
+      "sha256, bytes "
+      "FROM rounds r JOIN adapters a ON a.version = r.version WHERE committed IS NOT NULL ORDER BY "
+      "round");
   while (row.step()) {
     RoundRecord r;
     r.round = RoundId{row.integer(0)};
@@ -41,10 +44,14 @@ std::vector<RoundRecord> Ledger::rounds() const {
 
 std::vector<EvaluationRecord> Ledger::evaluations() const {
   std::vector<EvaluationRecord> out;
-  Statement row = db_.prepare("SELECT after_round, version, clients, examples, tokens FROM evaluations ORDER BY after_round");
+  Statement row = db_.prepare(
+      "SELECT after_round, version, clients, examples, tokens FROM evaluations ORDER BY after_round");
   while (row.step()) {
-    EvaluationRecord e{RoundId{row.integer(0)}, AdapterVersion{row.integer(1)}, row.integer(2), row.integer(3), row.integer(4), {}};
-    Statement metric = db_.prepare("SELECT name, value FROM evaluation_metrics WHERE after_round = ? ORDER BY rowid");
+    EvaluationRecord e{RoundId{row.integer(0)}, AdapterVersion{row.integer(1)},
+                       row.integer(2),          row.integer(3),
+                       row.integer(4),          {}};
+    Statement metric =
+        db_.prepare("SELECT name, value FROM evaluation_metrics WHERE after_round = ? ORDER BY rowid");
     metric.bind(e.after_round.value);
     while (metric.step()) e.metrics.emplace_back(metric.text(0), metric.real(1));
     out.push_back(std::move(e));

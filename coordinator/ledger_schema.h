@@ -4,8 +4,8 @@ namespace fennec {
 
 inline constexpr int kLedgerVersion = 1;
 
-/// `updates` holds accepted updates of the open round (offer: the CBOR header it came with, transport/wire.h); a commit
-/// turns them into `participants`.
+/// `updates` holds accepted updates of the open round (offer: the CBOR header it came with,
+/// transport/wire.h); a commit turns them into `participants`.
 inline constexpr const char* kLedgerSchema = R"sql(
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE layout (position INTEGER PRIMARY KEY, name TEXT NOT NULL, rows INTEGER NOT NULL, columns INTEGER NOT NULL);

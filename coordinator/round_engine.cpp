@@ -57,9 +57,9 @@ void RoundEngine::next_step() {
     // A new run waits for its first clients without a deadline; later there is a cohort that may be
     // gone for good.
     if (state_.last_committed.value > 0)
-      open_evaluation();
+      start_evaluation();
     else if (clients_.eligible().size() >= static_cast<std::size_t>(config_.cohort_size))
-      open_evaluation();
+      start_evaluation();
   } else if (state_.last_committed.value >= config_.total) {
     finish();
   } else if (!state_.open_cohort.empty()) {
@@ -76,7 +76,7 @@ bool RoundEngine::evaluation_due() const {
          (config_.evaluate_every > 0 && done % config_.evaluate_every == 0);
 }
 
-void RoundEngine::open_evaluation() {
+void RoundEngine::start_evaluation() {
   evaluation_.emplace(state_.last_committed, state_.version);
   start_deadline();
   for (const ClientId& client : clients_.connected()) assign(client);

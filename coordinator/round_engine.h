@@ -146,6 +146,7 @@ class RoundEngine {
   bool finished() const { return phase_ == EnginePhase::kFinished; }
   RoundId round() const;  ///< the open one, or the next
   const Round* open_round() const { return round_ ? &*round_ : nullptr; }
+  const EvaluationRound* open_evaluation() const { return evaluation_ ? &*evaluation_ : nullptr; }
   const ClientTable& clients() const { return clients_; }
 
  private:
@@ -162,7 +163,7 @@ class RoundEngine {
   void on(const RoundCommitted& event);
 
   void next_step();  ///< after a start or a commit: evaluate, select or finish
-  void open_evaluation();
+  void start_evaluation();
   void settle_evaluation();
   void select();        ///< opens the next round if enough clients are there
   void resume_round();  ///< the cohort of an earlier life

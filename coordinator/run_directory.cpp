@@ -21,7 +21,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// A run whose port is left open keeps one port for life: bundles made before `serve` must hold after it.
+// A run whose port is left open keeps one port for life: bundles made before `serve` must hold after
+// it.
 int free_port() {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
@@ -29,13 +30,16 @@ int free_port() {
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof address;
   auto* generic = reinterpret_cast<sockaddr*>(&address);
-  const bool bound = fd >= 0 && ::bind(fd, generic, size) == 0 && ::getsockname(fd, generic, &size) == 0;
+  const bool bound =
+      fd >= 0 && ::bind(fd, generic, size) == 0 && ::getsockname(fd, generic, &size) == 0;
   if (fd >= 0) ::close(fd);
   if (!bound) throw IoError("no free TCP port");
   return ntohs(address.sin_port);
 }
 
-bool port_is_open(const std::string& listen) { return listen.ends_with(":*") || listen.ends_with(":0"); }
+bool port_is_open(const std::string& listen) {
+  return listen.ends_with(":*") || listen.ends_with(":0");
+}
 
 std::string with_port(const std::string& listen, int port) {
   return fmt::format("{}:{}", listen.substr(0, listen.rfind(':')), port);
@@ -46,9 +50,19 @@ void make_private(const fs::path& dir) {
   fs::permissions(dir, fs::perms::owner_all);
 }
 
+/// Nothing half-made stays behind.
+struct RemovedUnlessMoved {
+  fs::path dir;
+  ~RemovedUnlessMoved() {
+    std::error_code ignored;
+    fs::remove_all(dir, ignored);
+  }
+};
+
 void fill(const RunDirectory& run, const Experiment& experiment) {
   const fs::path base = experiment.model.base;
-  const std::vector<LinearShape> targets = select_targets(linears_of_checkpoint(base), experiment.lora.target_modules);
+  const std::vector<LinearShape> targets =
+      select_targets(linears_of_checkpoint(base), experiment.lora.target_modules);
   const LayoutPtr layout = lora_layout(targets, experiment.lora.rank);
   fs::create_directories(run.adapters());
   fs::create_directories(run.updates());
@@ -61,37 +75,37 @@ void fill(const RunDirectory& run, const Experiment& experiment) {
     write_file_atomically(run.endpoint(), with_port(experiment.transport.listen, free_port()) + "\n");
 
   AdapterStore adapters(run.adapters(), layout, peft_config(experiment.lora, base.string(), targets));
-  const AdapterStore::Stored stored =
-      adapters.write(AdapterVersion{0}, initial_lora(layout, Seed(experiment.seed).child("adapter_init")), {});
+  const AdapterStore::Stored stored = adapters.write(
+      AdapterVersion{0}, initial_lora(layout, Seed(experiment.seed).child("adapter_init")), {});
   const std::string hash = experiment_hash(experiment);
   const Sha256Digest name = sha256(keys.public_key + hash);  // unique: the server key is
-  const RunIdentity identity{to_hex(name).substr(0, 16), hash, base_model_digest(base), layout->digest()};
-  Ledger::create(run.ledger(), identity, *layout, AdapterRow{AdapterVersion{0}, stored.bytes, stored.sha256});
+  const RunIdentity identity{to_hex(name).substr(0, 16), hash, base_model_digest(base),
+                             layout->digest()};
+  Ledger::create(run.ledger(), identity, *layout,
+                 AdapterRow{AdapterVersion{0}, stored.bytes, stored.sha256});
 }
 
 }  // namespace
 
 Experiment RunDirectory::load_experiment() const {
   if (!fs::exists(experiment()) || !fs::exists(ledger()))
-    throw ConfigError(root.string() + ": is not a run; make one with `fennec-coordinator init " + root.string() + " --config FILE`");
+    throw ConfigError(root.string() + ": is not a run; make one with `fennec-coordinator init " +
+                      root.string() + " --config FILE`");
   return fennec::load_experiment(experiment());
 }
 
 void create_run(const RunDirectory& run, const Experiment& experiment) {
-  if (fs::exists(run.root) && !fs::is_empty(run.root)) throw ConfigError(run.root.string() + ": exists and is not empty");
-  const fs::path target = fs::absolute(run.root).lexically_normal();
-  const fs::path parent = (target.has_filename() ? target : target.parent_path()).parent_path();
-  fs::create_directories(parent);
-  const RunDirectory draft{parent / fmt::format(".{}.init-{}", run.root.filename().string(), ::getpid())};
-  try {
-    fill(draft, experiment);
-    fs::remove(run.root);  // an empty directory, if any
-    fs::rename(draft.root, run.root);
-  } catch (...) {  // rethrown: nothing half-made stays behind
-    std::error_code ignored;
-    fs::remove_all(draft.root, ignored);
-    throw;
-  }
+  if (fs::exists(run.root) && !fs::is_empty(run.root))
+    throw ConfigError(run.root.string() + ": exists and is not empty");
+  fs::path target = fs::absolute(run.root).lexically_normal();
+  if (!target.has_filename()) target = target.parent_path();  // "runs/home/"
+  fs::create_directories(target.parent_path());
+  const RunDirectory draft{target.parent_path() /
+                           fmt::format(".{}.init-{}", target.filename().string(), ::getpid())};
+  const RemovedUnlessMoved cleanup{draft.root};
+  fill(draft, experiment);
+  fs::remove(target);  // an empty directory, if any
+  fs::rename(draft.root, target);
 }
 
 std::string listen_endpoint(const RunDirectory& run, const Experiment& experiment) {
@@ -107,7 +121,8 @@ std::string advertised_endpoint(const RunDirectory& run, const Experiment& exper
   for (const char* any : {"//0.0.0.0:", "//*:", "//[::]:"})
     if (listen.find(any) != std::string::npos)
       throw ConfigError("transport.listen is " + listen +
-                        ": set transport.advertise to the address devices reach (in the experiment file, before `init`)");
+                        ": set transport.advertise to the address devices reach (in the experiment "
+                        "file, before `init`)");
   return listen;
 }
 

@@ -15,7 +15,9 @@ struct RunDirectory {
   std::filesystem::path updates() const { return root / "updates"; }
   std::filesystem::path keys() const { return root / "keys"; }
   std::filesystem::path server_key() const { return keys() / "server.key"; }
-  std::filesystem::path bundle_of(const std::string& client) const { return keys() / (client + ".bundle.json"); }
+  std::filesystem::path bundle_of(const std::string& client) const {
+    return keys() / (client + ".bundle.json");
+  }
   std::filesystem::path endpoint() const { return root / "endpoint"; }
   std::filesystem::path lock() const { return root / "serve.lock"; }
   std::filesystem::path events() const { return root / "events.jsonl"; }
@@ -26,12 +28,13 @@ struct RunDirectory {
   Experiment load_experiment() const;
 };
 
-/// Makes a run: directories, keys (0600), experiment.yaml in canonical form, ledger, version 0 of the adapter. Appears
-/// as a whole or not at all. Throws ConfigError when `root` exists and is not empty; IoError naming what is wrong with the base model.
+/// Makes a run: directories, keys (0600), experiment.yaml in canonical form, ledger, version 0 of the
+/// adapter. Appears as a whole or not at all. Throws ConfigError when `root` exists and is not empty;
+/// IoError naming what is wrong with the base model.
 void create_run(const RunDirectory& run, const Experiment& experiment);
 
-/// The address clients connect to: transport.advertise, else transport.listen, else (port *) what create_run chose.
-/// Throws ConfigError when that is no address another machine can use (0.0.0.0, *).
+/// The address clients connect to: transport.advertise, else transport.listen, else (port *) what
+/// create_run chose. Throws ConfigError when that is no address another machine can use (0.0.0.0, *).
 std::string advertised_endpoint(const RunDirectory& run, const Experiment& experiment);
 
 /// The address `serve` binds: transport.listen, its port * replaced by the one chosen for this run.

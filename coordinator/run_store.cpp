@@ -20,14 +20,16 @@ RunStore::RunStore(const RunDirectory& run, StepHook before_step)
       aggregator_(make_aggregator(experiment_.aggregation)),
       optimizer_(make_server_optimizer(experiment_.aggregation)) {
   if (ledger_.identity().experiment_hash != experiment_hash(experiment_))
-    throw IoError(run.experiment().string() + ": was changed since `init`; a run keeps its experiment (make a new run instead)");
+    throw IoError(run.experiment().string() +
+                  ": was changed since `init`; a run keeps its experiment (make a new run instead)");
   remove_orphans();
   const AdapterVersion version = ledger_.latest();
   adapter_ = adapters_.read(version);
   std::vector<ParameterSet> moments = adapters_.read_moments(version);
   if (moments.empty()) return;  // a server optimizer without state, or one that has not stepped yet
   if (const Result<void> restored = optimizer_->restore(std::move(moments)); !restored)
-    throw IoError(adapters_.directory(version).string() + ": server optimizer state: " + restored.error().message);
+    throw IoError(adapters_.directory(version).string() +
+                  ": server optimizer state: " + restored.error().message);
 }
 
 // What is on disk but not in the ledger never happened.
@@ -35,13 +37,15 @@ void RunStore::remove_orphans() {
   const RoundId committed{ledger_.latest().value};
   adapters_.remove_after(AdapterVersion{committed.value});
   std::set<std::pair<RoundId, ClientId>> known;
-  for (const auto& [client, offer] : ledger_.updates(RoundId{committed.value + 1})) known.emplace(offer.round, client);
+  for (const auto& [client, offer] : ledger_.updates(RoundId{committed.value + 1}))
+    known.emplace(offer.round, client);
   for (const auto& [round, client] : updates_.list())
     if (!known.contains({round, client})) updates_.erase(round, client);
   if (!fs::exists(updates_dir_)) return;
   std::vector<fs::path> torn;  // temporary files of writes that did not finish
   for (const auto& entry : fs::recursive_directory_iterator(updates_dir_))
-    if (entry.is_regular_file() && entry.path().filename().string().starts_with('.')) torn.push_back(entry.path());
+    if (entry.is_regular_file() && entry.path().filename().string().starts_with('.'))
+      torn.push_back(entry.path());
   for (const fs::path& file : torn) fs::remove(file);
 }
 
@@ -50,7 +54,8 @@ void RunStore::round_opened(RoundId round, const std::vector<ClientId>& cohort) 
   ledger_.round_opened(round, cohort);
 }
 
-void RunStore::store_update(const ClientId& client, const UpdateOffer& offer, std::span<const std::byte> bytes) {
+void RunStore::store_update(const ClientId& client, const UpdateOffer& offer,
+                            std::span<const std::byte> bytes) {
   step("write update");
   updates_.put(offer.round, client, bytes);
   step("record update");
@@ -62,12 +67,15 @@ RoundRecord RunStore::commit(const CommitRound& action, std::int64_t bytes_down)
   for (const auto& [client, offer] : ledger_.updates(action.round)) contributors.emplace(client, offer);
   std::set<ClientId> wanted(action.contributors.begin(), action.contributors.end());
   std::erase_if(contributors, [&](const auto& entry) { return !wanted.contains(entry.first); });
-  if (contributors.empty()) throw IoError("every contributor of the round was revoked while it was being committed");
+  if (contributors.empty())
+    throw IoError("every contributor of the round was revoked while it was being committed");
   step("fold");
-  Commit commit = commit_round(action.round, adapter_, contributors, updates_, *aggregator_, *optimizer_);
+  Commit commit =
+      commit_round(action.round, adapter_, contributors, updates_, *aggregator_, *optimizer_);
   RoundRecord& record = commit.record;
   step("write adapter");
-  const AdapterStore::Stored stored = adapters_.write(record.version, commit.adapter, optimizer_->state());
+  const AdapterStore::Stored stored =
+      adapters_.write(record.version, commit.adapter, optimizer_->state());
   record.adapter_bytes = stored.bytes;
   record.adapter_sha256 = stored.sha256;
   record.bytes_down = bytes_down;

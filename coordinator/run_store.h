@@ -13,9 +13,9 @@
 
 namespace fennec {
 
-/// Carries out what the round engine wants kept: ledger, adapters and updates of a run directory together, ordered
-/// so that a crash between any two steps leaves the old round or the new one. Opening it removes what a crash left
-/// behind. One thread at a time (the disk thread).
+/// Carries out what the round engine wants kept: ledger, adapters and updates of a run directory
+/// together, ordered so that a crash between any two steps leaves the old round or the new one. Opening
+/// it removes what a crash left behind. One thread at a time (the disk thread).
 class RunStore {
  public:
   /// Called with a step's name before it happens; a test throws there to stand for a crash.

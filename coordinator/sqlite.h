@@ -24,7 +24,7 @@ class Statement {
   Statement& bind(double value);  ///< NaN is stored as NULL
   Statement& bind(std::string_view value);
   Statement& bind(std::span<const std::byte> value);
-  bool step();           ///< true while there is a row
+  bool step();  ///< true while there is a row
   void run() { step(); }
 
   std::int64_t integer(int column) const;
@@ -39,7 +39,8 @@ class Statement {
   int next_ = 1;
 };
 
-/// One connection: WAL, synchronous=FULL, foreign keys, 5 s of patience with another process. Not thread-safe.
+/// One connection: WAL, synchronous=FULL, foreign keys, 5 s of patience with another process. Not
+/// thread-safe.
 class Database {
  public:
   explicit Database(const std::filesystem::path& file, bool read_only = false);  ///< throws IoError

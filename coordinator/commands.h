@@ -1,0 +1,48 @@
+#pragma once
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace fennec {
+
+// One function a command, one file each; main.cpp only parses. Each throws ConfigError (exit code 2) or
+// IoError (1).
+
+struct InitCommand {
+  std::filesystem::path run, config;
+};
+void init_run(const InitCommand& command);
+
+struct EnrollCommand {
+  std::filesystem::path run, out;
+  std::string name;
+};
+void enroll_client(const EnrollCommand& command);
+
+struct RevokeCommand {
+  std::filesystem::path run;
+  std::string name;
+};
+void revoke_client(const RevokeCommand& command);
+
+struct ServeCommand {
+  std::filesystem::path run, port_file;
+  bool json = false, verbose = false;
+};
+void serve_run(const ServeCommand& command);
+
+struct StatusCommand {
+  std::filesystem::path run;
+  bool json = false;
+};
+void show_status(const StatusCommand& command);
+/// What `status` prints.
+std::string status_text(const StatusCommand& command);
+
+struct ExportCommand {
+  std::filesystem::path run, out;
+  std::optional<std::int64_t> version;
+};
+void export_adapter(const ExportCommand& command);
+
+}  // namespace fennec
