@@ -1,8 +1,8 @@
 #include "model/kv_cache.h"
 
-#include <ATen/ATen.h>
+#include <algorithm>
 
-#include "core/error.h"
+#include <ATen/ATen.h>
 
 namespace fennec {
 
@@ -14,8 +14,22 @@ KvCache::KvCache(const CausalLm& model, std::int64_t rows, std::int64_t capacity
   }
 }
 
+void KvCache::grow(std::int64_t columns) {
+  const auto widen = [&](at::Tensor& tensor, std::int64_t dimension) {
+    auto sizes = tensor.sizes().vec();
+    sizes[static_cast<std::size_t>(dimension)] = columns;
+    at::Tensor wider = at::zeros(sizes, tensor.options());
+    wider.narrow(dimension, 0, length_).copy_(tensor.narrow(dimension, 0, length_));
+    tensor = wider;
+  };
+  for (at::Tensor& keys : keys_) widen(keys, 2);
+  for (at::Tensor& values : values_) widen(values, 2);
+  widen(segments_, 1);
+  capacity_ = columns;
+}
+
 void KvCache::extend(std::int64_t tokens, const at::Tensor& segments) {
-  FENNEC_CHECK(length_ + tokens <= capacity_, "the cache is full");
+  if (length_ + tokens > capacity_) grow(std::max(length_ + tokens, 2 * capacity_));
   opened_ = length_;
   length_ += tokens;
   if (!segments.defined()) return;

@@ -14,7 +14,7 @@ namespace fennec {
 /// kSharedSegment makes it part of the prompt. Not thread-safe.
 class KvCache {
  public:
-  /// @param rows  B  @param capacity  columns in all
+  /// @param rows  B  @param capacity  columns to make room for; grows when more come
   KvCache(const CausalLm& model, std::int64_t rows, std::int64_t capacity);
 
   std::int64_t length() const { return length_; }
@@ -31,6 +31,7 @@ class KvCache {
   bool is_segmented() const { return segmented_; }  ///< some forward pass named segments
 
  private:
+  void grow(std::int64_t columns);
   std::vector<at::Tensor> keys_, values_;  // [B, K, capacity, E] each
   at::Tensor segments_;
   std::int64_t length_ = 0, opened_ = 0, capacity_;
