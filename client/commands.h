@@ -13,6 +13,7 @@ using Action = std::function<int()>;
 
 /// The only list of subcommands: `name` is one file, command_<name>.cpp.
 #define FENNEC_CLIENT_COMMANDS(X) \
+  X(run)                          \
   X(prepare)                      \
   X(collect)                      \
   X(tokenize)

@@ -66,6 +66,11 @@ class ClientLink::Impl : public std::enable_shared_from_this<Impl> {
     if (connection_) drop(false);
   }
 
+  void set_timing(double heartbeat_s, double peer_timeout_s) {
+    config_.heartbeat_s = heartbeat_s;
+    config_.peer_timeout_s = peer_timeout_s;
+  }
+
  private:
   /// One attempt and, if it succeeds, one session. Watches before sockets, so that they go first.
   struct Connection {
@@ -251,5 +256,6 @@ ClientLink::~ClientLink() { impl_->close(); }
 
 void ClientLink::send(const Frame& frame) { impl_->send(frame); }
 void ClientLink::reconnect() { impl_->reconnect(); }
+void ClientLink::set_timing(double heartbeat_s, double peer_timeout_s) { impl_->set_timing(heartbeat_s, peer_timeout_s); }
 
 }  // namespace fennec

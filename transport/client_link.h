@@ -33,6 +33,8 @@ class ClientLink {
 
   void send(const Frame& frame);  ///< queued by ZeroMQ within its high-water mark; dropped when down
   void reconnect();               ///< drop the connection and start again
+  /// The run's own heartbeat and timeout, once known; sockets opened from then on use them too.
+  void set_timing(double heartbeat_s, double peer_timeout_s);
 
  private:
   class Impl;

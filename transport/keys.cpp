@@ -101,6 +101,7 @@ void write_bundle(const std::filesystem::path& file, const EnrolmentBundle& bund
   const nlohmann::ordered_json json = {{"run_id", bundle.run_id},
                                        {"client", bundle.client},
                                        {"endpoint", bundle.endpoint},
+                                       {"base", bundle.base},
                                        {"server_public_key", bundle.server_public_key},
                                        {"public_key", bundle.keys.public_key},
                                        {"secret_key", bundle.keys.secret_key.reveal()}};
@@ -116,6 +117,7 @@ EnrolmentBundle read_bundle(const std::filesystem::path& file) {
   bundle.run_id = text_field(json, "run_id", file);
   bundle.client = text_field(json, "client", file);
   bundle.endpoint = text_field(json, "endpoint", file);
+  bundle.base = json.value("base", "");
   bundle.server_public_key = text_field(json, "server_public_key", file);
   if (!is_key(bundle.server_public_key))
     throw IoError(file.string() +

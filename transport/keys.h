@@ -43,6 +43,7 @@ struct EnrolmentBundle {
   std::string endpoint;           ///< "tcp://coordinator.example:7443"
   std::string server_public_key;  ///< Z85
   CurveKeyPair keys;
+  std::string base = {};  ///< where the run's base model is found by default; may be empty
 };
 void write_bundle(const std::filesystem::path& file, const EnrolmentBundle& bundle);
 EnrolmentBundle read_bundle(

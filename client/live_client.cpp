@@ -1,0 +1,261 @@
+#include "client/live_client.h"
+
+#include <unistd.h>
+
+#include <csignal>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "client/adapter_fetch.h"
+#include "client/client_agent.h"
+#include "client/local_worker.h"
+#include "client/outbox.h"
+#include "client/run_log.h"
+#include "client/state_directory.h"
+#include "core/base_digest.h"
+#include "core/log.h"
+#include "transport/client_link.h"
+
+namespace fennec {
+namespace {
+
+constexpr int kMostRefusals = 3;
+constexpr double kStallSeconds = 15;
+
+std::filesystem::path base_of(const RunOptions& options, const EnrolmentBundle& bundle) {
+  if (!options.base.empty()) return options.base;
+  return bundle.base.empty() ? ModelConfig{}.base : bundle.base;
+}
+
+std::filesystem::path state_of(const RunOptions& options) {
+  return options.state.empty() ? std::filesystem::path(options.bundle.string() + ".state")
+                               : options.state;
+}
+
+/// The host of a ClientAgent: socket, disk, timers and the work thread, all joined on one io thread.
+class LiveClient {
+ public:
+  explicit LiveClient(const RunOptions& options)
+      : bundle_(read_bundle(options.bundle)),
+        base_(base_of(options, bundle_)),
+        data_(load_device_data(options.data)),
+        state_(state_of(options)),
+        outbox_(state_.outbox()),
+        log_(options.json),
+        agent_(bundle_.run_id, hello(), clock_, outbox_.offer()),
+        agent_timer_(io_),
+        stall_timer_(io_),
+        signals_(io_, SIGINT, SIGTERM) {}
+
+  int run() {
+    signals_.async_wait([this](const boost::system::error_code& error, int) {
+      if (error) return;
+      link_->send({Goodbye{}, {}});
+      stop(1, "interrupted; the same command goes on from here");
+    });
+    link_.emplace(io_, TransportConfig{}, bundle_, link_events());
+    io_.run();
+    return exit_code_;
+  }
+
+ private:
+  Hello hello() const {
+    Hello hello;
+    hello.run_id = bundle_.run_id;
+    hello.base_digest = base_model_digest(base_);
+    hello.train_examples = static_cast<std::int64_t>(data_.train.size());
+    hello.memory_bytes = static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) *
+                         static_cast<std::int64_t>(sysconf(_SC_PAGESIZE));
+    hello.cores = static_cast<int>(std::thread::hardware_concurrency());
+    return hello;
+  }
+
+  // ---- the link
+
+  ClientLinkEvents link_events() {
+    ClientLinkEvents events;
+    events.up = [this] {
+      refusals_ = 0;
+      log_.connected(bundle_.endpoint);
+      handle(LinkUp{});
+    };
+    events.down = [this] {
+      log_.disconnected();
+      handle(LinkDown{});
+    };
+    events.frame = [this](Frame frame) { on_frame(std::move(frame)); };
+    events.bad_frame = [](const Error& error) {
+      log::warn("a message of the coordinator was not understood: {}", error.message);
+    };
+    events.refused = [this] { on_refused(); };
+    return events;
+  }
+
+  void on_refused() {
+    log::warn(
+        "{} refused the handshake: this device is not enrolled (any more), or the coordinator has "
+        "another key",
+        bundle_.endpoint);
+    if (++refusals_ >= kMostRefusals)
+      stop(1, "the coordinator does not admit " + bundle_.client + "; enrol it again");
+  }
+
+  void on_frame(Frame frame) {
+    if (const auto* request = std::get_if<BulkRequest>(&frame.message)) return upload(*request);
+    if (const auto* chunk = std::get_if<BulkChunk>(&frame.message))
+      return download(*chunk, frame.payload);
+    if (const auto* welcome = std::get_if<Welcome>(&frame.message);
+        welcome != nullptr && welcome->run_id == bundle_.run_id)
+      prepare_run(*welcome);
+    if (const auto* plan = std::get_if<RoundPlan>(&frame.message)) log_.planned(*plan);
+    if (const auto* accepted = std::get_if<UpdateAccepted>(&frame.message))
+      log_.accepted(accepted->round);
+    if (const auto* rejected = std::get_if<UpdateRejected>(&frame.message)) log_.rejected(*rejected);
+    const bool welcomed = std::holds_alternative<Welcome>(frame.message);
+    handle(Received{std::move(frame.message)});
+    if (welcomed) request_adapter();  // a transfer that a reconnect interrupted goes on
+  }
+
+  /// The first welcome brings the run's settings.
+  void prepare_run(const Welcome& welcome) {
+    if (experiment_) return;
+    experiment_ = parse_experiment(welcome.experiment_yaml, "the coordinator's experiment");
+    link_->set_timing(experiment_->transport.heartbeat_s, experiment_->transport.peer_timeout_s);
+    fetch_.emplace(*experiment_, adapter_layout(*experiment_, base_), state_.adapters());
+    LocalWorkerEvents events;
+    events.trained = [this](TrainedUpdate update) {
+      outbox_.put(update.offer, update.payload);
+      log_.trained(update.offer.round, update.report, update.offer.payload_bytes);
+      handle(TrainingDone{update.offer});
+    };
+    events.evaluated = [this](EvaluationReport report) {
+      log_.evaluated(report);
+      handle(EvaluationDone{std::move(report)});
+    };
+    events.failed = [this](RoundId round, const Error& error) { fail_work(round, error); };
+    events.broken = [](std::exception_ptr error) { std::rethrow_exception(std::move(error)); };
+    worker_.emplace(io_, *experiment_, base_, data_, state_.checkpoint(), std::move(events));
+  }
+
+  void upload(const BulkRequest& request) {
+    const UpdateOffer* offer = agent_.pending_offer();
+    if (offer == nullptr || !experiment_) return;
+    const auto payload = outbox_.payload(*offer);
+    if (!payload)
+      throw IoError(state_.outbox().string() +
+                    ": the update that was offered is not readable any more");
+    const BulkSender sender("update/" + std::to_string(offer->round.value), *payload,
+                            experiment_->transport.chunk_bytes);
+    const auto frames = sender.answer(request);
+    if (!frames)
+      return log::warn("a request of the coordinator was refused: {}", frames.error().message);
+    for (const Frame& frame : *frames) link_->send(frame);
+  }
+
+  void download(const BulkChunk& chunk, std::span<const std::byte> payload) {
+    if (!fetch_ || !fetch_->active()) return;
+    auto progress = fetch_->accept(chunk, payload);
+    if (!progress) return fail_work(preparing_.round, progress.error());
+    if (progress->request) link_->send({*progress->request, {}});
+    if (progress->adapter) adapter_ready(std::move(*progress->adapter));
+  }
+
+  void request_adapter() {
+    if (!fetch_) return;
+    if (const auto request = fetch_->request()) link_->send({*request, {}});
+  }
+
+  /// A lost request must not end a round: ask again when nothing has come for a while.
+  void watch_for_stall(std::int64_t received) {
+    stall_timer_.expires_after(std::chrono::milliseconds(static_cast<int>(kStallSeconds * 1000)));
+    stall_timer_.async_wait([this, received](const boost::system::error_code& error) {
+      if (error || !fetch_->active()) return;
+      if (fetch_->received() == received) request_adapter();
+      watch_for_stall(fetch_->received());
+    });
+  }
+
+  // ---- the agent's wishes
+
+  void handle(const AgentEvent& event) {
+    for (auto& action : agent_.handle(event)) std::visit([this](auto& a) { act(a); }, action);
+  }
+
+  void act(const SendMessage& a) { link_->send({a.message, {}}); }
+
+  void act(const PrepareAdapter& a) {
+    preparing_ = a.plan;
+    auto adapter = fetch_->begin(a.plan);
+    if (!adapter) return fail_work(a.plan.round, adapter.error());
+    if (*adapter) return adapter_ready(std::move(**adapter));
+    request_adapter();
+    watch_for_stall(0);
+  }
+
+  void adapter_ready(ParameterSet adapter) {
+    adapter_ = std::move(adapter);
+    handle(AdapterReady{preparing_.version});
+  }
+
+  void act(const StartTraining& a) { worker_->train(a.plan, std::move(adapter_)); }
+  void act(const StartEvaluation& a) { worker_->evaluate(a.plan, std::move(adapter_)); }
+  void act(const CancelWork&) {
+    worker_->cancel();
+    fetch_->cancel();
+  }
+  void act(const DropUpdate& a) {
+    outbox_.drop(a.round);
+    std::error_code ignored;
+    std::filesystem::remove(state_.checkpoint(), ignored);
+  }
+  void act(const SetAgentTimer& a) {
+    agent_timer_.expires_after(a.after);  // replaces the one before, which the agent has forgotten
+    agent_timer_.async_wait([this, timer = a.timer](const boost::system::error_code& error) {
+      if (!error) handle(AgentTimerFired{timer});
+    });
+  }
+  void act(const Reconnect&) { link_->reconnect(); }
+  void act(const Stop& a) { stop(a.success ? 0 : 1, a.reason); }
+
+  void fail_work(RoundId round, const Error& error) {
+    log_.failed(round, error);
+    handle(WorkFailed{round, error});
+  }
+
+  void stop(int exit_code, const std::string& reason) {
+    exit_code_ = exit_code;
+    log_.stopped(exit_code == 0, reason);
+    io_.stop();
+  }
+
+  EnrolmentBundle bundle_;
+  std::filesystem::path base_;
+  DeviceData data_;
+  StateDirectory state_;
+  Outbox outbox_;
+  RunLog log_;
+  SteadyClock clock_;
+  ClientAgent agent_;
+  boost::asio::io_context io_;
+  boost::asio::steady_timer agent_timer_, stall_timer_;
+  boost::asio::signal_set signals_;
+  std::optional<ClientLink> link_;
+  std::optional<Experiment> experiment_;
+  std::optional<AdapterFetch> fetch_;
+  std::optional<LocalWorker> worker_;
+  RoundPlan preparing_;
+  ParameterSet adapter_;  ///< prepared, not yet handed to the worker
+  int refusals_ = 0;
+  int exit_code_ = 1;
+};
+
+}  // namespace
+
+int run_live_client(const RunOptions& options) { return LiveClient(options).run(); }
+
+}  // namespace fennec

@@ -1,0 +1,94 @@
+#include "client/local_round.h"
+
+#include <stop_token>
+#include <utility>
+
+#include "aggregation/codec.h"
+#include "core/digest.h"
+#include "core/lora_layout.h"
+#include "core/parameter_math.h"
+#include "lora/evaluation.h"
+#include "lora/lora.h"
+#include "model/causal_lm.h"
+#include "model/tokenizer.h"
+#include "privacy/clip.h"
+
+namespace fennec {
+
+LayoutPtr adapter_layout(const Experiment& experiment, const std::filesystem::path& base) {
+  return lora_layout(select_targets(linears_of_checkpoint(base), experiment.lora.target_modules),
+                     experiment.lora.rank);
+}
+
+namespace {
+
+/// The sums named "loss/<task>/tokens".
+std::int64_t scored_tokens(const MetricList& sums) {
+  double tokens = 0;
+  for (const auto& [name, value] : sums)
+    if (name.starts_with("loss/") && name.ends_with("/tokens")) tokens += value;
+  return static_cast<std::int64_t>(tokens);
+}
+
+}  // namespace
+
+LocalRound::LocalRound(const Experiment& experiment, CausalLm& model, const Tokenizer& tokenizer,
+                       const DeviceData& data)
+    : experiment_(experiment),
+      model_(model),
+      tokenizer_(tokenizer),
+      data_(data),
+      train_(tokenize_examples(tokenizer, data.train,
+                               static_cast<std::size_t>(experiment.train.max_sequence_tokens))) {}
+
+LocalRound::~LocalRound() = default;
+
+Result<TrainedUpdate> LocalRound::train(const RoundPlan& plan, const ParameterSet& adapter,
+                                        const TrainHooks& hooks) const {
+  ParameterSet trained = adapter.clone();
+  Trainer trainer(model_, experiment_.lora, experiment_.train);
+  const auto report = trainer.train(trained, train_, Seed(plan.seed), hooks);
+  if (!report) return tl::unexpected<Error>(report.error());
+  ParameterSet& delta = trained;
+  subtract(std::as_const(trained).values(), adapter.values(), delta.values());
+  const auto clipped = clip_l2(delta, experiment_.privacy.clip_norm);
+  if (!clipped) return tl::unexpected<Error>(clipped.error());
+
+  TrainedUpdate update{{}, make_codec(experiment_.aggregation.codec)->encode(delta), *report};
+  UpdateOffer& offer = update.offer;
+  offer.round = plan.round;
+  offer.base_version = plan.version;
+  offer.codec = experiment_.aggregation.codec;
+  offer.layout_digest = adapter.layout()->digest();
+  offer.num_examples = report->num_examples;
+  offer.supervised_tokens = report->supervised_tokens;
+  offer.steps = report->steps;
+  offer.train_seconds = report->seconds;
+  offer.metrics = {{"loss", report->mean_loss},
+                   {"first_loss", report->first_loss},
+                   {"last_loss", report->last_loss}};
+  offer.payload_bytes = static_cast<std::int64_t>(update.payload.size());
+  offer.payload_sha256 = to_hex(sha256(update.payload));
+  return update;
+}
+
+Result<EvaluationReport> LocalRound::evaluate(const RoundPlan& plan, const ParameterSet& adapter,
+                                              const std::stop_token& stop) const {
+  if (data_.test.empty()) return fail(ErrorCode::kNotFound, "no test examples");
+  EvaluateOptions options;
+  options.max_tokens = static_cast<std::size_t>(experiment_.train.max_sequence_tokens);
+  options.stop = stop;
+  ParameterSet attached = adapter.clone();
+  const LoraAttachment attachment(model_, attached, to_peft_config(experiment_.lora, "", {}),
+                                  /*trainable=*/false);
+  EvaluationReport report;
+  report.round = plan.round;
+  report.version = plan.version;
+  report.num_examples = static_cast<std::int64_t>(data_.test.size());
+  report.metrics = fennec::evaluate(model_, tokenizer_, data_.test, options).to_sums();
+  report.supervised_tokens = scored_tokens(report.metrics);
+  if (stop.stop_requested()) return fail(ErrorCode::kBudget, "evaluation stopped");
+  return report;
+}
+
+}  // namespace fennec

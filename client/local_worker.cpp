@@ -1,0 +1,88 @@
+#include "client/local_worker.h"
+
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+
+#include "core/log.h"
+#include "model/causal_lm.h"
+#include "model/tokenizer.h"
+
+namespace fennec {
+
+/// Model, tokenizer and tokenized data: loaded once, on the work thread.
+struct LocalWorker::Session {
+  Session(const Experiment& experiment, const std::filesystem::path& base, const DeviceData& data)
+      : model(load_causal_lm(base)),
+        tokenizer(Tokenizer::load(base)),
+        local(experiment, *model, tokenizer, data) {}
+  std::unique_ptr<CausalLm> model;
+  Tokenizer tokenizer;
+  LocalRound local;
+};
+
+LocalWorker::LocalWorker(boost::asio::io_context& io, const Experiment& experiment,
+                         std::filesystem::path base, const DeviceData& data,
+                         std::filesystem::path checkpoint, LocalWorkerEvents events)
+    : io_(io),
+      experiment_(experiment),
+      base_(std::move(base)),
+      data_(data),
+      checkpoint_(std::move(checkpoint)),
+      events_(std::move(events)) {}
+
+LocalWorker::~LocalWorker() = default;
+
+void LocalWorker::cancel() {
+  ++ticket_;
+  thread_.cancel();
+}
+
+void LocalWorker::submit(std::function<void(const LocalRound&, std::stop_token, std::uint64_t)> work) {
+  thread_.submit([this, work = std::move(work), ticket = ++ticket_](const std::stop_token& stop) {
+    try {
+      if (!session_) session_ = std::make_unique<Session>(experiment_, base_, data_);
+      work(session_->local, stop, ticket);
+    } catch (const std::exception&) {  // no exception crosses a thread: the io thread ends the program
+                                       // with it
+      post(ticket, [this, error = std::current_exception()] { events_.broken(error); });
+    }
+  });
+}
+
+void LocalWorker::post(std::uint64_t ticket, std::function<void()> report) {
+  boost::asio::post(io_, [this, ticket, report = std::move(report)] {
+    if (ticket == ticket_) report();
+  });
+}
+
+void LocalWorker::train(const RoundPlan& plan, ParameterSet adapter) {
+  const auto start = std::make_shared<const ParameterSet>(std::move(adapter));
+  submit([this, plan, start](const LocalRound& local, std::stop_token stop, std::uint64_t ticket) {
+    TrainHooks hooks;
+    hooks.stop = std::move(stop);
+    hooks.checkpoint = checkpoint_;
+    hooks.on_step = [&plan](std::int64_t step, std::int64_t total, double loss) {
+      log::debug("round {}: step {} of {}, loss {:.4f}", plan.round.value, step, total, loss);
+    };
+    auto update = local.train(plan, *start, hooks);
+    if (!update)
+      return post(ticket, [this, plan, error = update.error()] { events_.failed(plan.round, error); });
+    const auto shared = std::make_shared<TrainedUpdate>(std::move(*update));
+    post(ticket, [this, shared] { events_.trained(std::move(*shared)); });
+  });
+}
+
+void LocalWorker::evaluate(const RoundPlan& plan, ParameterSet adapter) {
+  const auto shared = std::make_shared<const ParameterSet>(std::move(adapter));
+  submit([this, plan, shared](const LocalRound& local, const std::stop_token& stop,
+                              std::uint64_t ticket) {
+    const auto report = local.evaluate(plan, *shared, stop);
+    if (!report)
+      return post(ticket, [this, plan, error = report.error()] { events_.failed(plan.round, error); });
+    post(ticket, [this, done = *report] { events_.evaluated(done); });
+  });
+}
+
+}  // namespace fennec
