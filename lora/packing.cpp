@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "core/error.h"
 
@@ -26,7 +27,6 @@ std::vector<OpenRow> first_fit(const std::vector<TokenizedExample>& examples,
   std::size_t first_open = 0;  // rows before it cannot take even the shortest example
   for (const std::size_t index : order) {
     const std::size_t size = examples[index].ids.size();
-    FENNEC_CHECK(size <= row_tokens, "example longer than a row");
     while (first_open < rows.size() && rows[first_open].tokens + shortest > row_tokens) ++first_open;
     std::size_t row = first_open;
     while (row < rows.size() && rows[row].tokens + size > row_tokens) ++row;
@@ -35,6 +35,64 @@ std::vector<OpenRow> first_fit(const std::vector<TokenizedExample>& examples,
     rows[row].tokens += size;
   }
   return rows;
+}
+
+/// Rows of like length together, within a window small enough that a step still mixes examples of a
+/// whole epoch.
+void sort_windows(std::vector<OpenRow>& rows) {
+  constexpr std::size_t kWindow = 64;
+  for (std::size_t begin = 0; begin < rows.size(); begin += kWindow) {
+    const auto first = rows.begin() + static_cast<std::ptrdiff_t>(begin);
+    const auto last =
+        rows.begin() + static_cast<std::ptrdiff_t>(std::min(begin + kWindow, rows.size()));
+    std::stable_sort(first, last,
+                     [](const OpenRow& a, const OpenRow& b) { return a.tokens > b.tokens; });
+  }
+}
+
+std::vector<std::vector<OpenRow>> cut_into_batches(std::vector<OpenRow> rows,
+                                                   std::size_t batch_tokens) {
+  std::vector<std::vector<OpenRow>> batches;
+  std::size_t width = 0;
+  for (OpenRow& row : rows) {
+    const std::size_t wider = std::max(width, row.tokens);
+    if (batches.empty() || wider * (batches.back().size() + 1) > batch_tokens) {
+      batches.emplace_back();
+      width = row.tokens;
+    } else {
+      width = wider;
+    }
+    batches.back().push_back(std::move(row));
+  }
+  return batches;
+}
+
+std::vector<std::vector<OpenRow>> pack(const std::vector<TokenizedExample>& examples,
+                                       const std::vector<std::size_t>& order,
+                                       const PackingLimits& limits) {
+  auto rows = first_fit(examples, order, limits.row_tokens);
+  sort_windows(rows);
+  return cut_into_batches(std::move(rows), limits.batch_tokens);
+}
+
+std::vector<std::size_t> all_indices(const std::vector<TokenizedExample>& examples) {
+  std::vector<std::size_t> order(examples.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  return order;
+}
+
+/// Work of one pass in tokens: padding counts, and attention adds as much again at kEven tokens a row
+/// (about where it does for a model of width 128; wider models mind long rows less).
+double cost_of(const std::vector<std::vector<OpenRow>>& batches) {
+  constexpr double kEven = 768;
+  double cost = 0;
+  for (const auto& batch : batches) {
+    std::size_t width = 0;
+    for (const OpenRow& row : batch) width = std::max(width, row.tokens);
+    const auto padded = static_cast<double>(width * batch.size());
+    cost += padded * (1 + static_cast<double>(width) / kEven);
+  }
+  return cost;
 }
 
 std::size_t tokens_of(const std::vector<TokenizedExample>& examples, const PackedRow& row) {
@@ -59,23 +117,34 @@ void place(TrainBatch& batch, const TokenizedExample& example, std::size_t offse
 
 }  // namespace
 
+std::size_t best_row_tokens(const std::vector<TokenizedExample>& examples, std::size_t longest,
+                            std::size_t batch_tokens) {
+  std::size_t needed = 1;
+  for (const TokenizedExample& example : examples) needed = std::max(needed, example.ids.size());
+  const auto order = all_indices(examples);
+  std::size_t best = longest;
+  double best_cost = 0;
+  for (std::size_t candidate = needed; candidate <= longest; candidate += (candidate + 1) / 2) {
+    const double cost = cost_of(pack(examples, order, {candidate, batch_tokens}));
+    if (candidate > needed && cost >= best_cost) continue;
+    best = candidate;
+    best_cost = cost;
+  }
+  return best;
+}
+
 std::vector<PackedBatch> pack_epoch(const std::vector<TokenizedExample>& examples,
                                     const PackingLimits& limits, Seed seed) {
-  std::vector<std::size_t> order(examples.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  RandomStream(seed).shuffle(order);
-
+  RandomStream stream(seed);
+  auto order = all_indices(examples);
+  stream.shuffle(order);
+  auto packed = pack(examples, order, limits);
+  stream.shuffle(packed);
   std::vector<PackedBatch> batches;
-  std::size_t width = 0;
-  for (OpenRow& row : first_fit(examples, order, limits.row_tokens)) {
-    const std::size_t wider = std::max(width, row.tokens);
-    if (batches.empty() || wider * (batches.back().size() + 1) > limits.batch_tokens) {
-      batches.emplace_back();
-      width = row.tokens;
-    } else {
-      width = wider;
-    }
-    batches.back().push_back(std::move(row.examples));
+  batches.reserve(packed.size());
+  for (auto& rows : packed) {
+    PackedBatch& batch = batches.emplace_back();
+    for (OpenRow& row : rows) batch.push_back(std::move(row.examples));
   }
   return batches;
 }
@@ -113,8 +182,9 @@ BatchSchedule::BatchSchedule(const std::vector<TokenizedExample>& examples, cons
                              Seed seed)
     : examples_(examples), seed_(seed) {
   FENNEC_CHECK(!examples.empty());
-  limits_.row_tokens = static_cast<std::size_t>(config.max_sequence_tokens);
   limits_.batch_tokens = static_cast<std::size_t>(config.batch_tokens);
+  limits_.row_tokens = best_row_tokens(examples, static_cast<std::size_t>(config.max_sequence_tokens),
+                                       limits_.batch_tokens);
   total_steps_ = config.local_steps;
   if (config.local_epochs <= 0) return;
   total_steps_ = 0;

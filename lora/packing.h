@@ -16,12 +16,17 @@ using PackedRow = std::vector<std::size_t>;
 using PackedBatch = std::vector<PackedRow>;
 
 struct PackingLimits {
-  std::size_t row_tokens = 512;     ///< longest row; every example fits
+  std::size_t row_tokens = 512;     ///< longest row; a longer example has one of its own
   std::size_t batch_tokens = 1024;  ///< rows × longest row of a step, unless one row alone is more
 };
 
+/// The row length, at most `longest`, that wastes least: short rows are padded, long ones make
+/// attention see more.
+std::size_t best_row_tokens(const std::vector<TokenizedExample>& examples, std::size_t longest,
+                            std::size_t batch_tokens);
+
 /// One pass over all examples, each exactly once: first-fit into rows in the order of a shuffle of
-/// `seed`, then rows into steps.
+/// `seed`, rows of like length into steps, steps in shuffled order.
 std::vector<PackedBatch> pack_epoch(const std::vector<TokenizedExample>& examples,
                                     const PackingLimits& limits, Seed seed);
 

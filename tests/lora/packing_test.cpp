@@ -51,6 +51,28 @@ TEST_CASE("first fit wastes at most half of the rows, and no two rows could have
   CHECK(sizes[0] + sizes[1] > 64);
 }
 
+TEST_CASE("rows are no longer than they need to be, and no shorter") {
+  const auto padded = [](const std::vector<TokenizedExample>& examples, std::size_t row_tokens) {
+    std::size_t tokens = 0;
+    for (const PackedBatch& batch : pack_epoch(examples, {row_tokens, 1024}, Seed(1))) {
+      std::size_t widest = 0;
+      for (const PackedRow& row : batch) widest = std::max(widest, ::row_tokens(examples, row));
+      tokens += widest * batch.size();
+    }
+    return tokens;
+  };
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    const auto examples = random_examples(100, 60, seed);
+    const std::size_t best = best_row_tokens(examples, 512, 1024);
+    CHECK(best < 512);
+    CHECK(padded(examples, best) < 1.15 * static_cast<double>(padded(examples, 512)));
+  }
+  std::vector<TokenizedExample> alike(20, random_examples(1, 1, 1)[0]);  // four tokens each
+  CHECK(best_row_tokens(alike, 64, 256) == 4);
+  CHECK(best_row_tokens(alike, 3, 256) == 3);  // examples longer than the limit: rows of their own
+  CHECK(pack_epoch(alike, {3, 256}, Seed(1)).size() == 1);
+}
+
 TEST_CASE("equal seeds give equal orders, others do not") {
   const auto examples = random_examples(50, 10, 5);
   const PackingLimits limits{32, 64};
@@ -134,4 +156,5 @@ TEST_CASE("a schedule counts steps or epochs, and any step can be asked for") {
   for (std::int64_t step = 0; step < epochs.total_steps(); ++step) seen += epochs.at(step).num_examples;
   CHECK(seen == 60);
   CHECK(at::equal(epochs.at(0).tokens.ids, batches[0].tokens.ids));
+  CHECK_FALSE(at::equal(epochs.at(0).tokens.ids, epochs.at(epochs.total_steps() / 2).tokens.ids));
 }
