@@ -16,7 +16,12 @@ using Action = std::function<int()>;
   X(run)                          \
   X(prepare)                      \
   X(collect)                      \
-  X(tokenize)
+  X(train)                        \
+  X(evaluate)                     \
+  X(generate)                     \
+  X(tokenize)                     \
+  X(logits)                       \
+  X(doctor)
 
 /// Each adds its subcommand with help, options and an example; when chosen, parsing sets `action`.
 #define X(name) void add_##name##_command(CLI::App& app, Action& action);

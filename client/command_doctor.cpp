@@ -1,0 +1,65 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "client/commands.h"
+#include "client/doctor_checks.h"
+
+namespace fennec {
+namespace {
+
+struct Options {
+  std::string bundle, base, data;
+  bool json = false;
+};
+
+std::vector<Check> examine(const Options& options) {
+  std::vector<Check> checks = {check_zeromq(), check_memory(options.base), check_disk(".")};
+  const auto add = [&](std::vector<Check> more) {
+    std::move(more.begin(), more.end(), std::back_inserter(checks));
+  };
+  if (!options.base.empty()) add(check_base(options.base));
+  if (!options.data.empty()) add({check_data(options.data)});
+  if (!options.bundle.empty()) add(check_bundle(options.bundle));
+  return checks;
+}
+
+int run_doctor(const Options& options) {
+  const std::vector<Check> checks = examine(options);
+  const bool healthy =
+      std::all_of(checks.begin(), checks.end(), [](const Check& check) { return check.healthy; });
+  if (options.json) {
+    nlohmann::ordered_json out = {{"healthy", healthy}, {"checks", nlohmann::ordered_json::array()}};
+    for (const Check& check : checks)
+      out["checks"].push_back(
+          {{"name", check.name}, {"healthy", check.healthy}, {"detail", check.detail}});
+    fmt::print("{}\n", out.dump());
+  } else {
+    for (const Check& check : checks)
+      fmt::print("{:<5} {:<9} {}\n", check.healthy ? "ok" : "FAULT", check.name, check.detail);
+    fmt::print("{}\n", healthy ? "healthy" : "not healthy");
+  }
+  return healthy ? 0 : 1;
+}
+
+}  // namespace
+
+void add_doctor_command(CLI::App& app, Action& action) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand(
+      "doctor", "checks whether this device can take part; exit code 0 = healthy, 1 = not");
+  command->add_option("--bundle", options->bundle, "enrolment bundle: permissions, keys, endpoint");
+  command->add_option("--base", options->base, "base model: loads, digest, training speed");
+  command->add_option("--data", options->data, "prepared device directory");
+  command->add_flag("--json", options->json, "print the findings as one JSON object");
+  command->footer(
+      "Example:\n"
+      "  fennec-client doctor --bundle s02_phone.bundle --base models/sensor-tiny --data "
+      "data/s02_phone\n");
+  command->callback([&action, options] { action = [options] { return run_doctor(*options); }; });
+}
+
+}  // namespace fennec

@@ -1,0 +1,133 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "client/commands.h"
+#include "client/loaded_model.h"
+#include "configs/experiment.h"
+#include "core/error.h"
+#include "core/lora_layout.h"
+#include "core/progress.h"
+#include "data/example_io.h"
+#include "lora/trainer.h"
+
+namespace fennec {
+namespace {
+
+struct Options {
+  std::string base, config, out;
+  std::vector<std::string> data, set;
+  bool json = false;
+};
+
+std::vector<Example> load_training_examples(const std::vector<std::string>& directories) {
+  std::vector<Example> all;
+  for (const std::string& directory : directories) {
+    DeviceData device = load_device_data(directory);
+    std::move(device.train.begin(), device.train.end(), std::back_inserter(all));
+  }
+  if (all.empty())
+    throw IoError("train: no training examples in " + fmt::format("{}", fmt::join(directories, ", ")));
+  return all;
+}
+
+/// Version 0 of the adapter that a run with this configuration would have.
+ParameterSet new_adapter(const Experiment& experiment, const std::vector<LinearShape>& targets) {
+  return initial_lora(lora_layout(targets, experiment.lora.rank),
+                      Seed(experiment.seed).child("adapter_init"));
+}
+
+/// What PEFT writes as target_modules: last names for "all-linear", else as configured.
+std::vector<std::string> target_names(const LoraConfig& lora, const std::vector<LinearShape>& targets) {
+  const auto& given = lora.target_modules;
+  if (std::find(given.begin(), given.end(), "all-linear") == given.end()) return given;
+  std::set<std::string> names;
+  for (const LinearShape& target : targets)
+    names.insert(target.module.substr(target.module.rfind('.') + 1));
+  return {names.begin(), names.end()};
+}
+
+TrainReport train_adapter(const Experiment& experiment, const std::vector<Example>& examples,
+                          ParameterSet& adapter) {
+  LoadedModel loaded = load_model(experiment.model.base, "");
+  const auto tokenized = tokenize_examples(
+      loaded.tokenizer, examples, static_cast<std::size_t>(experiment.train.max_sequence_tokens));
+  Trainer trainer(*loaded.model, experiment.lora, experiment.train);
+  std::unique_ptr<Progress> progress;
+  TrainHooks hooks;
+  hooks.on_step = [&](std::int64_t step, std::int64_t total, double loss) {
+    if (!progress) progress = std::make_unique<Progress>("training", total);
+    progress->advance_to(step, fmt::format("loss {:.3f}", loss));
+  };
+  const Result<TrainReport> report =
+      trainer.train(adapter, tokenized, Seed(experiment.seed).child("local_training"), hooks);
+  if (!report) throw IoError("train: " + report.error().message);
+  return *report;
+}
+
+void print_report(const TrainReport& report, const Options& options) {
+  if (options.json) {
+    const nlohmann::ordered_json out = {{"out", options.out},
+                                        {"steps", report.steps},
+                                        {"num_examples", report.num_examples},
+                                        {"supervised_tokens", report.supervised_tokens},
+                                        {"first_loss", report.first_loss},
+                                        {"last_loss", report.last_loss},
+                                        {"mean_loss", report.mean_loss},
+                                        {"seconds", report.seconds}};
+    fmt::print("{}\n", out.dump());
+    return;
+  }
+  fmt::print(
+      "{} steps over {} examples, {} supervised tokens, {:.1f} s\nloss {:.3f} -> {:.3f} nats per "
+      "token\nwritten to {}\n",
+      report.steps, report.num_examples, report.supervised_tokens, report.seconds, report.first_loss,
+      report.last_loss, options.out);
+}
+
+int run_train(const Options& options) {
+  Experiment experiment = load_experiment(options.config, options.set);
+  if (!options.base.empty()) experiment.model.base = options.base;
+  const std::vector<Example> examples = load_training_examples(options.data);
+  const auto targets =
+      select_targets(linears_of_checkpoint(experiment.model.base), experiment.lora.target_modules);
+  ParameterSet adapter = new_adapter(experiment, targets);
+  const TrainReport report = train_adapter(experiment, examples, adapter);
+  const auto names = target_names(experiment.lora, targets);
+  write_peft_directory(options.out, to_peft_config(experiment.lora, experiment.model.base, names),
+                       adapter);
+  print_report(report, options);
+  return 0;
+}
+
+}  // namespace
+
+void add_train_command(CLI::App& app, Action& action) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("train",
+                                         "fine-tunes an adapter here, without a federation: one "
+                                         "device's data, or several devices' data pooled");
+  command
+      ->add_option("--config", options->config,
+                   "experiment YAML: its model, lora, train and seed count")
+      ->required();
+  command->add_option("--base", options->base,
+                      "Hugging Face directory of the base model; default: the configuration's");
+  command->add_option("--data", options->data, "prepared device directories")->required();
+  command->add_option("--set", options->set,
+                      "key=value that replaces one of the configuration, e.g. train.local_steps=200");
+  command->add_option("--out", options->out, "directory to write the adapter to, as PEFT does")
+      ->required();
+  command->add_flag("--json", options->json, "print the report as JSON");
+  command->footer(
+      "Example: what pooling all data would give\n"
+      "  fennec-client train --config configs/recipes/hydraulic.yaml --data data/* --set "
+      "train.local_steps=600 --out central\n");
+  command->callback([&action, options] { action = [options] { return run_train(*options); }; });
+}
+
+}  // namespace fennec

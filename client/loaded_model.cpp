@@ -1,0 +1,20 @@
+#include "client/loaded_model.h"
+
+#include "core/error.h"
+
+namespace fennec {
+
+LoadedModel load_model(const std::filesystem::path& base, const std::filesystem::path& adapter) {
+  LoadedModel loaded{Tokenizer::load(base), load_causal_lm(base), nullptr, nullptr};
+  if (loaded.tokenizer.vocab_size() > static_cast<std::size_t>(loaded.model->vocab_size()))
+    throw IoError(base.string() + ": the tokenizer has " +
+                  std::to_string(loaded.tokenizer.vocab_size()) + " tokens, the model only " +
+                  std::to_string(loaded.model->vocab_size()));
+  if (adapter.empty()) return loaded;
+  loaded.adapter = std::make_unique<PeftAdapter>(read_peft_directory(adapter));
+  loaded.attachment = std::make_unique<LoraAttachment>(*loaded.model, loaded.adapter->tensors,
+                                                       loaded.adapter->config, false);
+  return loaded;
+}
+
+}  // namespace fennec
