@@ -57,7 +57,7 @@ TEST_CASE("command line: help teaches by example, for the program and for each c
   CHECK(help.exit_code == 0);
   CHECK(contains(help.out, "Exit codes"));
   for (const char* command :
-       {"prepare", "collect", "train", "evaluate", "generate", "tokenize", "logits", "doctor"}) {
+       {"run", "prepare", "collect", "train", "evaluate", "generate", "tokenize", "logits", "doctor"}) {
     CAPTURE(std::string(command));
     CHECK(contains(help.out, command));
     const ProgramRun own = run_client(std::string(command) + " --help");
