@@ -1,0 +1,106 @@
+#include "simulations/model_workload.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "client/local_round.h"
+#include "model/causal_lm.h"
+#include "simulations/device_data.h"
+
+namespace fennec {
+namespace {
+
+/// One training thread: what a live client does, over the data set of whichever device it stands in
+/// for.
+class ModelWork final : public LocalWork {
+ public:
+  ModelWork(const Experiment& experiment, std::unique_ptr<CausalLm> model, const Tokenizer& tokenizer,
+            const std::vector<DeviceData>& sets)
+      : experiment_(experiment), model_(std::move(model)), tokenizer_(tokenizer), sets_(sets) {}
+
+  Result<LocalUpdate> train(const RoundPlan& plan, const ParameterSet& base, std::size_t data_set,
+                            const std::stop_token& stop) override {
+    TrainHooks hooks;
+    hooks.stop = stop;
+    Result<TrainedUpdate> update = round_on(data_set).train(plan, base, hooks);
+    if (!update) return tl::unexpected(update.error());
+    return LocalUpdate{std::move(update->offer), std::move(update->payload)};
+  }
+
+  Result<EvaluationReport> evaluate(const RoundPlan& plan, const ParameterSet& adapter,
+                                    std::size_t data_set, const std::stop_token& stop) override {
+    if (!sets_[data_set].test.empty()) return round_on(data_set).evaluate(plan, adapter, stop);
+    EvaluationReport nothing;
+    nothing.round = plan.round;
+    nothing.version = plan.version;
+    return nothing;
+  }
+
+ private:
+  LocalRound& round_on(std::size_t data_set) {
+    auto& round = rounds_[data_set];
+    if (!round) round = std::make_unique<LocalRound>(experiment_, *model_, tokenizer_, sets_[data_set]);
+    return *round;
+  }
+
+  const Experiment& experiment_;
+  std::unique_ptr<CausalLm> model_;
+  const Tokenizer& tokenizer_;
+  const std::vector<DeviceData>& sets_;
+  std::map<std::size_t, std::unique_ptr<LocalRound>> rounds_;
+};
+
+}  // namespace
+
+ModelWorkload::ModelWorkload(const Experiment& experiment, std::vector<DeviceData> sets)
+    : experiment_(experiment),
+      sets_(std::move(sets)),
+      base_(load_causal_lm(experiment.model.base)),
+      tokenizer_(Tokenizer::load(experiment.model.base)) {
+  for (DeviceData& set : sets_) {
+    thin_test_examples(set, static_cast<std::size_t>(experiment.simulation.evaluation_examples));
+    names_.push_back(set.device_id);
+  }
+}
+
+ModelWorkload::~ModelWorkload() = default;
+
+std::int64_t ModelWorkload::train_examples(std::size_t data_set) const {
+  return static_cast<std::int64_t>(sets_[data_set].train.size());
+}
+
+std::int64_t ModelWorkload::count_tokens(const std::vector<Example>& examples,
+                                         std::int64_t enough) const {
+  const auto longest = static_cast<std::size_t>(experiment_.train.max_sequence_tokens);
+  std::int64_t tokens = 0;
+  for (std::size_t i = 0; i < examples.size() && tokens < enough; ++i)
+    tokens += static_cast<std::int64_t>(tokenize_example(tokenizer_, examples[i], longest).ids.size());
+  return std::min(tokens, enough);
+}
+
+std::int64_t ModelWorkload::train_tokens(std::size_t data_set) {
+  const auto known = train_tokens_.find(data_set);
+  if (known != train_tokens_.end()) return known->second;
+  const TrainConfig& train = experiment_.train;
+  const std::int64_t tokens =
+      train.local_epochs > 0
+          ? train.local_epochs *
+                count_tokens(sets_[data_set].train, std::numeric_limits<std::int64_t>::max())
+          : train.local_steps * count_tokens(sets_[data_set].train, train.batch_tokens);
+  return train_tokens_.emplace(data_set, tokens).first->second;
+}
+
+std::int64_t ModelWorkload::evaluation_tokens(std::size_t data_set) {
+  const auto known = evaluation_tokens_.find(data_set);
+  if (known != evaluation_tokens_.end()) return known->second;
+  const std::int64_t tokens =
+      count_tokens(sets_[data_set].test, std::numeric_limits<std::int64_t>::max());
+  return evaluation_tokens_.emplace(data_set, tokens).first->second;
+}
+
+std::unique_ptr<LocalWork> ModelWorkload::make_work() {
+  return std::make_unique<ModelWork>(experiment_, base_->share(), tokenizer_, sets_);
+}
+
+}  // namespace fennec

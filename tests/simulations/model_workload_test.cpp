@@ -1,0 +1,133 @@
+#include "simulations/model_workload.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "client/local_round.h"
+#include "core/files.h"
+#include "core/lora_layout.h"
+#include "core/peft_directory.h"
+#include "lora/lora.h"
+#include "model/causal_lm.h"
+#include "model/compute_threads.h"
+#include "simulations/run_output.h"
+#include "simulations/simulation.h"
+#include "tests/support/shared.h"
+#include "tests/support/temp_dir.h"
+
+using namespace fennec;
+using fennec::test::shared;
+
+namespace {
+
+/// Devices whose answer is the word their numbers spell out: learnable in a few steps.
+std::vector<DeviceData> small_sets(std::size_t count) {
+  std::vector<DeviceData> sets(count);
+  for (std::size_t s = 0; s < count; ++s) {
+    sets[s].device_id = "rig" + std::to_string(s);
+    for (int i = 0; i < 12; ++i) {
+      const bool high = i % 2 == 0;
+      Example e;
+      e.device_id = sets[s].device_id;
+      e.prompt = "pressure " + std::to_string(high ? 90 + i : 10 + i) + " bar\nstate:";
+      e.completion = high ? " high" : " low";
+      e.task = "state";
+      e.kind = TaskKind::kLabel;
+      e.slots = {{"", "", {"high", "low"}}};
+      (i < 8 ? sets[s].train : sets[s].test).push_back(e);
+    }
+  }
+  return sets;
+}
+
+Experiment small_experiment() {
+  Experiment e;
+  e.name = "small";
+  e.model.base = shared("pretrained/stories260K").string();
+  e.lora.rank = 4;
+  e.train.local_steps = 3;
+  e.train.batch_tokens = 128;
+  e.train.max_sequence_tokens = 64;
+  e.train.learning_rate = 5e-3;
+  e.rounds.total = 3;
+  e.rounds.cohort_size = 3;
+  return e;
+}
+
+SimulationResult run(const Experiment& e, std::size_t threads, const SimulationEvents& events = {}) {
+  static const bool once = [] { return set_compute_threads(1), true; }();
+  (void)once;
+  ModelWorkload workload(e, small_sets(4));
+  const auto devices = make_population(e.simulation, workload.data_sets(), Seed(e.seed));
+  ParameterSet initial =
+      initial_lora(adapter_layout(e, e.model.base), Seed(e.seed).child("adapter_init"));
+  return simulate(e, devices, workload, std::move(initial), threads, events);
+}
+
+}  // namespace
+
+TEST_CASE("real training: the same bytes for one thread and for two, and the loss falls") {
+  FENNEC_NEEDS_SHARED("pretrained/stories260K");
+  const Experiment e = small_experiment();
+  const SimulationResult one = run(e, 1), two = run(e, 2);
+  CHECK(
+      std::equal(one.adapter.bytes().begin(), one.adapter.bytes().end(), two.adapter.bytes().begin()));
+  REQUIRE(one.rounds.size() == 3);
+  CHECK(one.rounds[2].loss < one.rounds[0].loss);
+  CHECK(one.evaluations.back().metric("loss") < one.evaluations.front().metric("loss"));
+  CHECK(one.evaluations.back().clients == 4);
+  CHECK(one.evaluations.back().metric("accuracy").has_value());
+  CHECK(one.virtual_s == two.virtual_s);
+}
+
+TEST_CASE(
+    "a run leaves metrics, a report and an adapter that PEFT can load; two runs leave the same files") {
+  FENNEC_NEEDS_SHARED("pretrained/stories260K");
+  test::TempDir dir;
+  Experiment e = small_experiment();
+  e.rounds.total = 2;
+  std::vector<std::string> files{"experiment.yaml", "metrics.jsonl", "report.html",
+                                 "adapter/adapter_config.json", "adapter/adapter_model.safetensors"};
+  for (const char* name : {"a", "b"}) {
+    RunOutput output(e, dir / name, /*json=*/true);
+    output.begin(make_population(e.simulation, {"x"}, Seed(1)), 1, 2);
+    output.finish(run(e, 2, output.events()), 0);
+  }
+  for (const std::string& file : files) {
+    CAPTURE(file);
+    CHECK(read_text_file(dir / "a" / file) == read_text_file(dir / "b" / file));
+  }
+  const PeftAdapter adapter = read_peft_directory(dir / "a" / "adapter");
+  CHECK(adapter.config.r == 4);
+  auto model = load_causal_lm(e.model.base);
+  ParameterSet tensors = arrange(adapter.tensors, adapter_layout(e, e.model.base), "adapter");
+  const LoraAttachment attachment(*model, tensors, adapter.config, false);
+  int rounds = 0;
+  for_each_line(dir / "a" / "metrics.jsonl", [&](std::size_t, std::string_view line) {
+    rounds += nlohmann::json::parse(line)["kind"] == "round";
+  });
+  CHECK(rounds == 2);
+  const std::string report = read_text_file(dir / "a" / "report.html");
+  CHECK(report.find("<svg") != std::string::npos);
+  CHECK(report.find("http://") == std::string::npos);
+}
+
+TEST_CASE("durations follow the tokens a plan asks for") {
+  FENNEC_NEEDS_SHARED("pretrained/stories260K");
+  Experiment e = small_experiment();
+  ModelWorkload by_steps(e, small_sets(1));
+  CHECK(by_steps.train_tokens(0) == 3 * 128);
+  CHECK(by_steps.train_examples(0) == 8);
+  e.train.local_epochs = 2;
+  ModelWorkload by_epochs(e, small_sets(1));
+  const std::int64_t twice = by_epochs.train_tokens(0);
+  e.train.local_epochs = 1;
+  ModelWorkload once(e, small_sets(1));
+  CHECK(twice == 2 * once.train_tokens(0));
+  e.simulation.evaluation_examples = 2;
+  ModelWorkload thinned(e, small_sets(1));
+  CHECK(thinned.evaluation_tokens(0) < once.evaluation_tokens(0));
+}
