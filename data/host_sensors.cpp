@@ -72,6 +72,44 @@ void read_hardware(const fs::path& root, std::map<std::string, double>& out) {
     out["freq_mhz"] = *khz / 1e3;
 }
 
+struct Traffic {
+  double in = 0, out = 0;  ///< bytes since start
+};
+
+/// Over every interface but lo. Eight columns in, then eight out; bytes are the first of each.
+Traffic network_traffic(const fs::path& root) {
+  Traffic traffic;
+  std::ifstream in(root / "proc/net/dev");
+  for (std::string line; std::getline(in, line);) {
+    const std::size_t colon = line.find(':');
+    if (colon == std::string::npos || line.find("lo:") != std::string::npos) continue;
+    std::istringstream columns(line.substr(colon + 1));
+    double rx = 0, skip = 0, tx = 0;
+    columns >> rx;
+    for (int i = 0; i < 7; ++i) columns >> skip;
+    if (columns >> tx) traffic = {traffic.in + rx, traffic.out + tx};
+  }
+  return traffic;
+}
+
+/// Read and written since start. Partitions are not in sys/block; loop, ram and mapped devices would
+/// count the same bytes again.
+double disk_bytes(const fs::path& root) {
+  constexpr double kSector = 512;
+  double bytes = 0;
+  std::ifstream in(root / "proc/diskstats");
+  for (std::string line; std::getline(in, line);) {
+    std::istringstream columns(line);
+    double major = 0, minor = 0, reads = 0, merged = 0, read = 0, ms = 0, writes = 0, written = 0;
+    std::string name;
+    columns >> major >> minor >> name >> reads >> merged >> read >> ms >> writes >> merged >> written;
+    const bool whole = fs::exists(root / "sys/block" / name) && !name.starts_with("loop") &&
+                       !name.starts_with("ram") && !name.starts_with("dm-");
+    if (columns && whole) bytes += kSector * (read + written);
+  }
+  return bytes;
+}
+
 }  // namespace
 
 const std::vector<HostQuantity>& host_quantities() {
@@ -96,27 +134,10 @@ HostSensors::Counters HostSensors::counters(TimePoint now) const {
     c.all_ticks += ticks;
     if (field != 3 && field != 4) c.busy_ticks += ticks;
   }
-  std::ifstream net(root_ / "proc/net/dev");
-  for (std::string line; std::getline(net, line);) {
-    const std::size_t colon = line.find(':');
-    if (colon == std::string::npos || line.find("lo:") != std::string::npos) continue;
-    std::istringstream columns(line.substr(colon + 1));
-    double rx = 0, skip = 0, tx = 0;
-    columns >> rx;
-    for (int i = 0; i < 7; ++i) columns >> skip;
-    if (columns >> tx) c.rx_bytes += rx, c.tx_bytes += tx;
-  }
-  std::ifstream disks(root_ / "proc/diskstats");
-  for (std::string line; std::getline(disks, line);) {
-    std::istringstream columns(line);
-    double major = 0, minor = 0, reads = 0, merged = 0, read = 0, ms = 0, writes = 0, written = 0;
-    std::string name;
-    columns >> major >> minor >> name >> reads >> merged >> read >> ms >> writes >> merged >> written;
-    // Partitions are not in sys/block; loop, ram and mapped devices would count the same bytes again.
-    const bool whole = fs::exists(root_ / "sys/block" / name) && !name.starts_with("loop") &&
-                       !name.starts_with("ram") && !name.starts_with("dm-");
-    if (columns && whole) c.disk_bytes += 512 * (read + written);
-  }
+  const Traffic network = network_traffic(root_);
+  c.rx_bytes = network.in;
+  c.tx_bytes = network.out;
+  c.disk_bytes = disk_bytes(root_);
   return c;
 }
 
