@@ -10,9 +10,8 @@
 #include <ATen/ATen.h>
 
 #include "core/error.h"
-#include "model/attention_mask.h"
+#include "model/attention_plan.h"
 #include "model/kv_cache.h"
-#include "model/ops/attention.h"
 #include "model/ops/rms_norm.h"
 #include "model/ops/rope.h"
 #include "model/ops/swiglu.h"
@@ -36,7 +35,7 @@ struct LlamaBlock {
 struct LlamaPass {
   std::int64_t batch;
   RopeTable table;
-  at::Tensor mask;
+  AttentionPlan plan;
   KvCache* cache;
 };
 
@@ -127,21 +126,10 @@ class Llama final : public CausalLm {
 
  private:
   LlamaPass begin(const TokenBatch& batch, KvCache* cache) const {
-    const std::int64_t rows = batch.ids.size(0), tokens = batch.ids.size(1),
-                       seen = cache ? cache->length() : 0;
+    const std::int64_t seen = cache ? cache->length() : 0, tokens = batch.ids.size(1);
     const at::Tensor positions =
         batch.positions.defined() ? batch.positions : at::arange(seen, seen + tokens, at::kLong);
-    at::Tensor mask;
-    if (cache != nullptr) cache->extend(tokens, batch.segments);
-    if (cache != nullptr && cache->is_segmented()) {
-      const at::Tensor keys = cache->segments().narrow(1, 0, cache->length());
-      mask = segment_mask(keys.narrow(1, seen, tokens), keys);
-    } else if (batch.segments.defined()) {
-      mask = segment_mask(batch.segments, batch.segments);
-    } else {
-      mask = causal_mask(tokens, seen + tokens, norm_.options());
-    }
-    return {rows, rope_.table(positions), std::move(mask), cache};
+    return {batch.ids.size(0), rope_.table(positions), plan_attention(batch, cache), cache};
   }
 
   /// @param x [B·T, D]  @return [B·T, D]
@@ -157,11 +145,10 @@ class Llama final : public CausalLm {
                     const LlamaPass& pass) const {
     const at::Tensor q =
         split_heads(block.q.forward(x), pass.batch, config_.num_heads, pass.table);  // [B, H, T, E]
-    at::Tensor k =
+    const at::Tensor k =
         split_heads(block.k.forward(x), pass.batch, config_.num_kv_heads, pass.table);  // [B, K, T, E]
-    at::Tensor v = split_heads(block.v.forward(x), pass.batch, config_.num_kv_heads, RopeTable{});
-    if (pass.cache != nullptr) std::tie(k, v) = pass.cache->store(layer, k, v);
-    return block.o.forward(attention(q, k, v, pass.mask));
+    const at::Tensor v = split_heads(block.v.forward(x), pass.batch, config_.num_kv_heads, RopeTable{});
+    return block.o.forward(fennec::attend(pass.plan, q, k, v, layer, pass.cache));
   }
 
   LlamaConfig config_;

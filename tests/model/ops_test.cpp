@@ -5,6 +5,7 @@
 #include "core/rng.h"
 #include "model/attention_mask.h"
 #include "model/ops/attention.h"
+#include "model/ops/document_attention.h"
 #include "model/ops/rms_norm.h"
 #include "model/ops/rope.h"
 #include "model/ops/swiglu.h"
@@ -72,6 +73,17 @@ TEST_CASE("ops: attention over shared kv-heads equals repeated keys and values")
     check_same([&](const Tensors& t) { return attention(t[0], t[1], t[2], mask); },
                [&](const Tensors& t) { return attention_reference(t[0], t[1], t[2], mask); },
                {normal("q", {2, 6, 6, 4}), normal("k", {2, 2, 6, 4}), normal("v", {2, 2, 6, 4})});
+}
+
+TEST_CASE("ops: attention by documents equals attention under their mask") {
+  const at::Tensor segments =
+      at::tensor({0, 0, 0, 4, 4, -1, -1, 2, 0, 0, 0, -1}, at::kLong).view({2, 6});
+  const std::vector<DocumentRun> documents = {{0, 0, 3}, {0, 3, 2}, {1, 1, 1}, {1, 2, 3}};
+  const at::Tensor inside = segments.ne(-1).view({12, 1});
+  const at::Tensor mask = segment_mask(segments, segments);
+  check_same([&](const Tensors& t) { return document_attention(t[0], t[1], t[2], documents); },
+             [&](const Tensors& t) { return attention_reference(t[0], t[1], t[2], mask) * inside; },
+             {normal("q", {2, 6, 6, 4}), normal("k", {2, 2, 6, 4}), normal("v", {2, 2, 6, 4})});
 }
 
 TEST_CASE("ops: SwiGLU equals silu(gate)·up") {
