@@ -61,6 +61,7 @@ class FaultyWorld {
 
   void boot() {
     ++life_;
+    alive_ = true;
     engine_ = std::make_unique<RoundEngine>(config_, "yaml", "run", Seed(7), clock_, state_);
     tell(EngineStarted{});
   }
@@ -83,6 +84,7 @@ class FaultyWorld {
     if (!die || after) write();
     if (!die) return true;
     ++life_;
+    alive_ = false;
     for (auto& [client, link] : links_) link = {link.session + 1, false};
     later(1, [this] { boot(); });
     for (const ClientId& client : clients_)
@@ -157,16 +159,19 @@ class FaultyWorld {
   void connect(const ClientId& client) {
     Link& link = links_[client];
     if (link.up) return;
+    if (!alive_) return later(1, [this, client] { connect(client); });
     link = {link.session + 1, true};
     Hello hello;
     hello.train_examples = 5;
     tell_later(0.01, ClientArrived{client, hello});
   }
   void break_link(const ClientId& client) {
-    links_[client].up = false;
+    if (!std::exchange(links_[client].up, false)) return;
     ++links_[client].session;
     tell_later(random_.uniform(0, 30), ClientLost{client});
-    later(random_.uniform(31, 60), [this, client] { connect(client); });
+    later(random_.uniform(31, 60), [this, client, session = links_[client].session] {
+      if (links_[client].session == session) connect(client);  // unless it has been back meanwhile
+    });
   }
   void client_receives(const ClientId& client, const Message& message) {
     const auto* plan = std::get_if<RoundPlan>(&message);
@@ -196,7 +201,7 @@ class FaultyWorld {
   std::unique_ptr<RoundEngine> engine_;
   std::multimap<TimePoint, std::function<void()>> queue_;
   int life_ = 0;
-  bool finished_ = false;
+  bool alive_ = false, finished_ = false;
 };
 
 RoundsConfig rounds(int cohort, int min_updates) {
