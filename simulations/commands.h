@@ -11,7 +11,9 @@ namespace fennec {
 using Action = std::function<int()>;
 
 /// The only list of subcommands: `name` is one file, command_<name>.cpp.
-#define FENNEC_SIM_COMMANDS(X) X(run)
+#define FENNEC_SIM_COMMANDS(X) \
+  X(run)                       \
+  X(keys)
 
 /// Each adds its subcommand with help, options and an example; when chosen, parsing sets `action`.
 #define FENNEC_DECLARE(name) void add_##name##_command(CLI::App& app, Action& action);
