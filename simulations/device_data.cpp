@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/params.h"
+#include "data/world_data.h"
 
 namespace fennec {
 namespace {
@@ -32,8 +33,12 @@ std::vector<DeviceData> load_prepared(const DataConfig& config) {
 
 }  // namespace
 
-std::vector<DeviceData> load_data_sets(const DataConfig& config, Seed) {
+std::vector<DeviceData> load_data_sets(const DataConfig& config, Seed seed) {
   if (!config.prepared.empty()) return load_prepared(config);
+  if (!config.world.empty())
+    return world_data({config.world, config.world_devices,
+                       static_cast<std::size_t>(config.world_examples), config.held_out},
+                      seed);
   throw ConfigError(
       "a simulation needs data: set data.prepared to a directory that `fennec-client prepare` wrote, "
       "or data.world "

@@ -70,3 +70,16 @@ TEST_CASE("thinning keeps examples spread over the whole test part") {
   for (int i = 0; i < 5; ++i)
     CHECK(data.test[static_cast<std::size_t>(i)].completion == " " + std::to_string(2 * i));
 }
+
+TEST_CASE("a world is generated from the seed alone") {
+  DataConfig config;
+  config.world = {"home", "pump"};
+  config.world_devices = 3;
+  config.world_examples = 10;
+  const auto one = load_data_sets(config, Seed(1)), again = load_data_sets(config, Seed(1)),
+             other = load_data_sets(config, Seed(2));
+  REQUIRE(one.size() == 3);
+  CHECK(one[0].test.size() == 2);
+  CHECK(one[2].train[0].prompt == again[2].train[0].prompt);
+  CHECK(one[2].train[0].prompt != other[2].train[0].prompt);
+}
