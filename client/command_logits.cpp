@@ -1,3 +1,5 @@
+#include <ATen/core/ivalue.h>  // first: ATen.h alone does not compile with Clang 14 in C++20
+//
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
