@@ -86,6 +86,27 @@ TEST_CASE("command line: the operator's mistakes end with 2, the machine's with 
   CHECK(contains(wrong.err, "r.yaml:2: unknown key 'file'"));
 }
 
+TEST_CASE("command line: prepare generates devices of the sensor world, the same for the same seed") {
+  const test::TempDir dir;
+  const auto prepare = [&](const std::string& out, const std::string& options) {
+    return run_client("prepare --json --world wearable,pump --count 3 --examples 10 --out " +
+                      (dir / out).string() + options);
+  };
+  const json summary = output_of(prepare("a", ""));
+  CHECK(summary["train"] == 24);
+  CHECK(summary["test"] == 6);
+  CHECK(prepared_devices(dir / "a").size() == 3);
+  REQUIRE(prepare("b", "").exit_code == 0);
+  REQUIRE(prepare("c", " --seed 2").exit_code == 0);
+  const auto bytes = [&](const std::string& out) {
+    return read_text_file(dir.path() / out / "pump-0001" / "train.jsonl");
+  };
+  CHECK(bytes("a") == bytes("b"));
+  CHECK(bytes("a") != bytes("c"));
+  CHECK(run_client("prepare --world volcano --out " + (dir / "d").string()).exit_code == 2);
+  CHECK(run_client("prepare --out " + (dir / "d").string()).exit_code == 2);
+}
+
 TEST_CASE("command line: tokenize and back") {
   const test::TempDir dir;
   BpeTrainer trainer({.vocab_size = 300});
