@@ -1,0 +1,47 @@
+"""Fennec against transformers, peft and tokenizers: prints PASS or FAIL a check, exits 1 when one failed."""
+
+import argparse
+import pathlib
+import sys
+import tempfile
+import traceback
+
+import adapters
+import tokenizer_texts
+from fennec import Fennec
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BASES = [ROOT / "models/sensor-tiny", ROOT / "../shared/pretrained/stories260K"]
+
+
+def checks(fennec, base, work):
+    yield "tokenizers: same ids and text", lambda: tokenizer_texts.compare(fennec, base)
+    yield "transformers: same logits of the base model", lambda: adapters.compare_base(fennec, base, work)
+    yield "peft loads an adapter trained by Fennec, attached and merged", lambda: adapters.compare_ours(fennec, base, work)
+    for name, options in adapters.PEFT_VARIANTS.items():
+        yield f"Fennec loads an adapter that peft wrote ({name})", lambda o=options: adapters.compare_theirs(fennec, base, work, o)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--client", required=True, type=pathlib.Path, help="the fennec-client program")
+    parser.add_argument("--base", action="append", type=pathlib.Path, help="Hugging Face directory to check with")
+    args = parser.parse_args()
+    bases = args.base or [b for b in BASES if (b / "config.json").exists()]
+    if not bases:
+        sys.exit("interop: no base model to check with")
+    failed = 0
+    for base in bases:
+        with tempfile.TemporaryDirectory() as work:
+            fennec = Fennec(args.client)
+            for name, check in checks(fennec, base, pathlib.Path(work)):
+                try:
+                    print(f"PASS {base.name}: {name}: {check()}", flush=True)
+                except Exception:
+                    failed += 1
+                    print(f"FAIL {base.name}: {name}\n{traceback.format_exc()}", flush=True)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
