@@ -6,10 +6,10 @@
 #include "client/commands.h"
 #include "client/recipe_file.h"
 #include "client/summary.h"
-#include "client/world_data.h"
 #include "core/error.h"
 #include "core/progress.h"
 #include "data/prepare.h"
+#include "data/world_data.h"
 
 namespace fennec {
 namespace {
@@ -17,7 +17,8 @@ namespace {
 struct Options {
   std::string recipe, input, out;
   PrepareOptions prepare;
-  WorldOptions world;
+  WorldPopulation world{{}, 8};
+  std::uint64_t seed = 1;
   bool json = false;
 };
 
@@ -33,14 +34,26 @@ PrepareSummary prepare_recorded(Options options) {
   return prepare(recipe, options.input, options.out, options.prepare);
 }
 
+PrepareSummary prepare_generated(const Options& options) {
+  PrepareSummary summary;
+  for (const DeviceData& device : world_data(options.world, Seed(options.seed).child("world"))) {
+    write_device_data(options.out, device);
+    summary.devices.push_back({device.device_id, device.train.size(), device.test.size()});
+    summary.train += device.train.size();
+    summary.test += device.test.size();
+  }
+  return summary;
+}
+
 int run_prepare(const Options& options) {
   const bool generated = !options.world.kinds.empty();
-  print_summary(generated ? write_world(options.world, options.out) : prepare_recorded(options),
-                options.out, options.json);
+  print_summary(generated ? prepare_generated(options) : prepare_recorded(options), options.out,
+                options.json);
   return 0;
 }
 
-void add_world_options(CLI::App& command, WorldOptions& world) {
+void add_world_options(CLI::App& command, Options& options) {
+  WorldPopulation& world = options.world;
   auto* kinds = command.add_option(
       "--world", world.kinds,
       "instead: generate devices of the built-in sensor world (home, wearable, pump)");
@@ -57,7 +70,7 @@ void add_world_options(CLI::App& command, WorldOptions& world) {
       ->capture_default_str()
       ->check(CLI::Range(0.0, 0.9))
       ->needs(kinds);
-  command.add_option("--seed", world.seed, "another seed is another world")
+  command.add_option("--seed", options.seed, "another seed is another world")
       ->capture_default_str()
       ->needs(kinds);
 }
@@ -76,7 +89,7 @@ void add_prepare_command(CLI::App& app, Action& action) {
   command->add_option("--tasks", options->prepare.tasks, "only these tasks of the recipe")
       ->delimiter(',');
   command->add_option("--devices", options->prepare.devices, "only these devices")->delimiter(',');
-  add_world_options(*command, options->world);
+  add_world_options(*command, *options);
   command->add_flag("--json", options->json, "print the summary as JSON");
   command->footer(
       "Examples:\n"

@@ -99,7 +99,7 @@ TEST_CASE("command line: prepare generates devices of the sensor world, the same
   REQUIRE(prepare("b", "").exit_code == 0);
   REQUIRE(prepare("c", " --seed 2").exit_code == 0);
   const auto bytes = [&](const std::string& out) {
-    return read_text_file(dir.path() / out / "pump-0001" / "train.jsonl");
+    return read_text_file(dir.path() / out / "pump-0000" / "train.jsonl");
   };
   CHECK(bytes("a") == bytes("b"));
   CHECK(bytes("a") != bytes("c"));
