@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
-#include <set>
 
 #include "core/error.h"
 #include "data/host_sensors.h"
@@ -52,6 +51,39 @@ TaskConfig question(const std::string& name, const std::string& kind, int horizo
   return task;
 }
 
+bool has(const std::vector<std::string>& columns, const std::string& column) {
+  return std::find(columns.begin(), columns.end(), column) != columns.end();
+}
+
+/// Adds two values for a quantity, "x" for prompts and "now_x" for answers.
+/// @return its part of the prompt
+std::string describe(RecipeConfig& recipe, const HostQuantity& quantity) {
+  // Quantities of the processor and the network move within seconds; the others are said once.
+  const bool fast = has({"cpu_pct", "net_in_kbs", "net_out_kbs"}, quantity.name);
+  ValueConfig value;
+  value.columns = {quantity.name};
+  value.scale = quantity.scale;
+  value.name = std::string("now_") + quantity.name;
+  recipe.values.push_back(value);
+  value.name = quantity.name;
+  value.statistic = fast ? "all" : "last";
+  recipe.values.push_back(value);
+  return std::string(" ") + quantity.label + " {" + quantity.name + "};";
+}
+
+void ask_how_busy(RecipeConfig& recipe, const std::string& header) {
+  ValueConfig level;
+  level.name = "busy";
+  level.columns = {"cpu_pct"};
+  level.bins = {10, 40, 80};
+  level.bin_names = {"idle", "light", "busy", "full"};
+  recipe.values.push_back(level);
+  const std::string seconds = std::to_string(kAhead) + "s";
+  recipe.tasks.push_back(question("host_busy_" + seconds, "label", kAhead,
+                                  header + "cpu in " + seconds + " (idle/light/busy/full):"));
+  recipe.tasks.back().slots = {{"", "", "busy", {}}};
+}
+
 }  // namespace
 
 RecipeConfig collect_recipe(const std::vector<std::string>& columns) {
@@ -59,27 +91,11 @@ RecipeConfig collect_recipe(const std::vector<std::string>& columns) {
   recipe.name = "host";
   recipe.files = {"(the host's own sensors)"};
   std::string header = "host " + std::to_string(kWindow) + "s.";
-  const auto has = [&](const std::string& column) {
-    return std::find(columns.begin(), columns.end(), column) != columns.end();
-  };
-  for (const HostQuantity& quantity : host_quantities()) {
-    if (!has(quantity.name)) continue;
-    // Quantities of the processor and the network move within seconds; the others are said once.
-    const bool fast =
-        std::set<std::string>{"cpu_pct", "net_in_kbs", "net_out_kbs"}.count(quantity.name) != 0;
-    ValueConfig value;
-    value.columns = {quantity.name};
-    value.scale = quantity.scale;
-    value.name = std::string("now_") + quantity.name;
-    recipe.values.push_back(value);
-    value.name = quantity.name;
-    value.statistic = fast ? "all" : "last";
-    recipe.values.push_back(value);
-    header += std::string(" ") + quantity.label + " {" + quantity.name + "};";
-  }
+  for (const HostQuantity& quantity : host_quantities())
+    if (has(columns, quantity.name)) header += describe(recipe, quantity);
   header.back() = '\n';
   const auto forecast = [&](const std::string& column, const std::string& words) {
-    if (!has(column)) return;
+    if (!has(columns, column)) return;
     recipe.tasks.push_back(
         question("host_" + column + "_1s", "forecast", 1, header + words + " in 1s:"));
     recipe.tasks.back().completion = "{now_" + column + "}";
@@ -87,18 +103,7 @@ RecipeConfig collect_recipe(const std::vector<std::string>& columns) {
   forecast("cpu_pct", "cpu %");
   forecast("mem_pct", "mem x0.1 %");
   forecast("net_in_kbs", "in kB/s");
-  if (has("cpu_pct")) {
-    ValueConfig level;
-    level.name = "busy";
-    level.columns = {"cpu_pct"};
-    level.bins = {10, 40, 80};
-    level.bin_names = {"idle", "light", "busy", "full"};
-    recipe.values.push_back(level);
-    recipe.tasks.push_back(
-        question("host_busy_" + std::to_string(kAhead) + "s", "label", kAhead,
-                 header + "cpu in " + std::to_string(kAhead) + "s (idle/light/busy/full):"));
-    recipe.tasks.back().slots = {{"", "", "busy", {}}};
-  }
+  if (has(columns, "cpu_pct")) ask_how_busy(recipe, header);
   return recipe;
 }
 
