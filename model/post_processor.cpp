@@ -1,5 +1,6 @@
 #include "model/post_processor.h"
 
+#include <limits>
 #include <nlohmann/json.hpp>
 
 namespace fennec {
@@ -18,7 +19,8 @@ PostProcessor make_template(const JsonNode& node) {
     if (!ids.value().is_array()) ids.refuse("must be a list of ids");
     auto& part = parts.emplace_back(std::in_place).value();
     for (const nlohmann::json& id : ids.value()) {
-      if (!id.is_number_integer()) ids.refuse("must be a list of ids");
+      if (!id.is_number_integer() || id < 0 || id > std::numeric_limits<TokenId>::max())
+        ids.refuse("must be a list of ids");
       part.push_back(id.get<TokenId>());
     }
   }

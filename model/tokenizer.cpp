@@ -55,6 +55,9 @@ struct Tokenizer::Parts {
       slot(root, token.id) = {token.content, true, token.special};
       added_ids.emplace(token.content, token.id);
     }
+    for (const TokenId id : post_process({}))
+      if (id < 0 || static_cast<std::size_t>(id) >= tokens.size())
+        root.refuse("post_processor adds id " + std::to_string(id) + ", which is no token");
   }
 
   TokenId id_of(std::string_view token) const {
@@ -111,7 +114,8 @@ Tokenizer Tokenizer::load(const std::filesystem::path& dir) {
     throw IoError(file.string() + ": " + e.what());
   }
   auto parts = std::make_unique<Parts>(JsonNode(document, file.string()));
-  parts->special = read_special_ids(dir, [&](const std::string& token) { return parts->id_of(token); });
+  parts->special = read_special_ids(
+      dir, [&](const std::string& token) { return parts->id_of(token); }, parts->tokens.size());
   return Tokenizer(std::move(parts));
 }
 

@@ -30,26 +30,27 @@ std::vector<TokenId> named(const json& config, const char* key,
 }
 
 /// An id, a list of ids, or null.
-std::vector<TokenId> numbered(const json& config, const char* key) {
+std::vector<TokenId> numbered(const json& config, const char* key, std::size_t vocab_size) {
   std::vector<TokenId> out;
   if (!config.contains(key)) return out;
   const json list = config[key].is_array() ? config[key] : json::array({config[key]});
   for (const json& id : list)
-    if (id.is_number_integer() && id >= 0) out.push_back(id.get<TokenId>());
+    if (id.is_number_integer() && id >= 0 && id < vocab_size) out.push_back(id.get<TokenId>());
   return out;
 }
 
 }  // namespace
 
 SpecialIds read_special_ids(const std::filesystem::path& dir,
-                            const std::function<TokenId(const std::string&)>& id_of) {
+                            const std::function<TokenId(const std::string&)>& id_of,
+                            std::size_t vocab_size) {
   const json tokenizer = read_optional_object(dir / "tokenizer_config.json");
   const json generation = read_optional_object(dir / "generation_config.json");
   const json model = read_optional_object(dir / "config.json");
   const auto gather = [&](const char* name) {
     std::vector<TokenId> all = named(tokenizer, name, id_of);
     for (const json* config : {&generation, &model})
-      for (const TokenId id : numbered(*config, (std::string(name) + "_id").c_str()))
+      for (const TokenId id : numbered(*config, (std::string(name) + "_id").c_str(), vocab_size))
         if (std::find(all.begin(), all.end(), id) == all.end()) all.push_back(id);
     return all;
   };

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -17,7 +18,9 @@ struct SpecialIds {
 /// From tokenizer_config.json (token contents, looked up through `id_of`), then generation_config.json
 /// and config.json (ids) in `dir`; all are optional. What tokenizer_config.json sets to null stays
 /// unset, except for eos, whose first is tokenizer_config.json's and which gathers all stop tokens.
+/// Ids of `vocab_size` or more are passed over.
 SpecialIds read_special_ids(const std::filesystem::path& dir,
-                            const std::function<TokenId(const std::string&)>& id_of);
+                            const std::function<TokenId(const std::string&)>& id_of,
+                            std::size_t vocab_size);
 
 }  // namespace fennec

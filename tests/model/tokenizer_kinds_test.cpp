@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -31,9 +32,9 @@ json small_tokenizer() {
 }
 
 Tokenizer load(const json& document, const std::string& config = "") {
-  const test::TempDir dir;
-  write_file_atomically(dir / "tokenizer.json", document.dump());
-  if (!config.empty()) write_file_atomically(dir / "tokenizer_config.json", config);
+  const test::TempDir dir;  // plain streams: thousands of synced writes would take a minute
+  std::ofstream(dir / "tokenizer.json") << document.dump();
+  if (!config.empty()) std::ofstream(dir / "tokenizer_config.json") << config;
   return Tokenizer::load(dir.path());
 }
 
@@ -187,4 +188,72 @@ TEST_CASE("tokenizer: a document that is one word is encoded in O(n log n)") {
   while (text.size() < (1u << 20)) text += "ab";
   const Ids ids = t.encode(text);  // a quadratic one would take hours
   CHECK(ids == Ids((1u << 20) / 4, 8));
+}
+
+TEST_CASE("tokenizer: a damaged document is refused or loaded, never worse") {
+  json whole = small_tokenizer();
+  whole["added_tokens"] = {added(0, "<unk>"), added(10, "<a>", {{"normalized", true}})};
+  whole["normalizer"] = {{"type", "Sequence"},
+                         {"normalizers", {{{"type", "NFC"}}, {{"type", "Prepend"}, {"prepend", "▁"}}}}};
+  whole["pre_tokenizer"] = {
+      {"type", "Split"}, {"pattern", {{"Regex", "a+|b"}}}, {"behavior", "Isolated"}, {"invert", false}};
+  whole["post_processor"] = {
+      {"type", "TemplateProcessing"},
+      {"single", {{{"SpecialToken", {{"id", "s"}}}}, {{"Sequence", {{"id", "A"}}}}}},
+      {"special_tokens", {{"s", {{"ids", {0}}}}}}};
+  whole["decoder"] = {
+      {"type", "Sequence"},
+      {"decoders", {{{"type", "ByteFallback"}}, {{"type", "Strip"}, {"content", " "}, {"start", 1}}}}};
+  const json flat = whole.flatten();
+  const std::vector<json> replacements = {nullptr,
+                                          -1,
+                                          7,
+                                          2000000000,
+                                          1e300,
+                                          true,
+                                          "",
+                                          "a",
+                                          json::array(),
+                                          json::object(),
+                                          json::array({1, "x"})};
+  std::size_t refused = 0, loaded = 0;
+  for (const auto& [pointer, value] : flat.items())
+    for (json::json_pointer at(pointer); !at.empty(); at = at.parent_pointer())
+      for (const json& replacement : replacements) {
+        json damaged = whole;
+        damaged[at] = replacement;
+        CAPTURE(at.to_string());
+        try {
+          const Tokenizer t = load(damaged);
+          for (const TokenId id : t.encode("ab <a>.\xFF"))
+            CHECK(static_cast<std::size_t>(id) < t.vocab_size());
+          t.decode({0, 1, 3, 10});
+          ++loaded;
+        } catch (const IoError&) {
+          ++refused;
+        }
+      }
+  CHECK(refused > 100);
+  CHECK(loaded > 20);
+}
+
+TEST_CASE("tokenizer: special ids come from the three configurations, and only known ones") {
+  const test::TempDir dir;
+  write_file_atomically(dir / "tokenizer.json", small_tokenizer().dump());
+  write_file_atomically(dir / "generation_config.json",
+                        R"({"eos_token_id": [6, 7, 999], "bos_token_id": 1})");
+  write_file_atomically(dir / "config.json",
+                        R"({"eos_token_id": 7, "bos_token_id": 2, "pad_token_id": 4000})");
+  const Tokenizer without = Tokenizer::load(dir.path());
+  CHECK(without.eos() == Ids{6, 7});
+  CHECK(without.bos() == 1);
+  CHECK(without.pad() == 6);
+  write_file_atomically(dir / "tokenizer_config.json",
+                        R"({"eos_token": "a", "bos_token": null, "pad_token": "nowhere"})");
+  const Tokenizer with = Tokenizer::load(dir.path());
+  CHECK(with.eos() == Ids{1, 6, 7});
+  CHECK(with.bos() == -1);
+  CHECK(with.pad() == 1);
+  write_file_atomically(dir / "tokenizer_config.json", "[1]");
+  CHECK_THROWS_AS(Tokenizer::load(dir.path()), IoError);
 }
