@@ -69,6 +69,7 @@ void Gateway::serve_adapter(AdapterVersion version, std::vector<std::byte> file)
 }
 
 void Gateway::revoke(const ClientId& client) {
+  link_.send(client, Frame{Refused{ErrorCode::kNotAdmitted, "the enrolment was revoked"}, {}});
   link_.disconnect(client);
   sessions_.erase(client);
 }

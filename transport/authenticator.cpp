@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/log.h"
 #include "transport/zmq_socket.h"
 
 namespace fennec {
@@ -56,12 +57,31 @@ std::optional<std::string> requested_key(const ZmqMessage& request) {
   return std::string(text.data(), 40);
 }
 
+/// One line for the first refusal of a key and then ever fewer; bounded against a flood of keys.
+class RefusalLog {
+ public:
+  void note(const std::string& key, const std::string& address) {
+    if (!enabled) return;
+    if (counts_.size() >= kMostKeys) counts_.clear();
+    const std::uint64_t count = ++counts_[key];
+    if ((count & (count - 1)) != 0) return;
+    log::warn("connection from {} refused: public key {:.8}… is not enrolled ({} so far)", address, key,
+              count);
+  }
+  std::atomic<bool> enabled{false};
+
+ private:
+  static constexpr std::size_t kMostKeys = 256;
+  std::map<std::string, std::uint64_t> counts_;  ///< by key
+};
+
 /// Six frames; REP puts the delimiter before them: exactly seven, or libzmq drops the connection.
-void answer(ZmqSocket& zap, const AllowList& allowed) {
+void answer(ZmqSocket& zap, const AllowList& allowed, RefusalLog& refusals) {
   const auto request = receive(zap, 8);
   if (!request) return;
   const auto key = requested_key(*request);
   const bool admitted = key && allowed.find(*key);
+  if (key && !admitted) refusals.note(*key, std::string(as_text(request->parts[3])));
   const std::string version = "1.0";
   const std::string request_id =
       request->parts.size() > 1 ? std::string(as_text(request->parts[1])) : "";
@@ -104,7 +124,7 @@ struct Authenticator::Thread {
       const int ready = zmq_poll(items, 2, -1);
       if (ready < 0 && zmq_errno() == EINTR) continue;
       if (ready < 0 || (items[1].revents & ZMQ_POLLIN) != 0) break;
-      answer(*zap, allowed);
+      answer(*zap, allowed, refusals);
     }
     alive = false;
     zap.reset();  // nobody answers any more: with the enforced domain every handshake now fails
@@ -112,6 +132,7 @@ struct Authenticator::Thread {
   }
 
   std::unique_ptr<ZmqSocket> zap, control, stop;
+  RefusalLog refusals;
   std::atomic<bool> alive{false};
   std::thread thread;
 };
@@ -121,5 +142,6 @@ Authenticator::Authenticator(void* zmq_context, const AllowList& allowed)
 Authenticator::~Authenticator() = default;
 
 bool Authenticator::alive() const { return thread_->alive; }
+void Authenticator::log_refusals() { thread_->refusals.enabled = true; }
 
 }  // namespace fennec

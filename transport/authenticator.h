@@ -30,7 +30,8 @@ class Authenticator {
   ~Authenticator();
   Authenticator(const Authenticator&) = delete;
   Authenticator& operator=(const Authenticator&) = delete;
-  bool alive() const;  ///< false: stop accepting
+  bool alive() const;   ///< false: stop accepting
+  void log_refusals();  ///< from now on; the start-up self-test before it is no news
 
  private:
   struct Thread;

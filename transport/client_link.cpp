@@ -256,6 +256,8 @@ ClientLink::~ClientLink() { impl_->close(); }
 
 void ClientLink::send(const Frame& frame) { impl_->send(frame); }
 void ClientLink::reconnect() { impl_->reconnect(); }
-void ClientLink::set_timing(double heartbeat_s, double peer_timeout_s) { impl_->set_timing(heartbeat_s, peer_timeout_s); }
+void ClientLink::set_timing(double heartbeat_s, double peer_timeout_s) {
+  impl_->set_timing(heartbeat_s, peer_timeout_s);
+}
 
 }  // namespace fennec

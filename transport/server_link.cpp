@@ -72,6 +72,7 @@ class ServerLink::Impl : public std::enable_shared_from_this<Impl> {
     router_.bind(config.listen);
     endpoint_ = router_.last_endpoint();
     require_refusal_of_unknown_keys(context_.get(), local_address(endpoint_), keys.public_key);
+    authenticator_.log_refusals();
   }
 
   void start() {
