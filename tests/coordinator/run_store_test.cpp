@@ -1,0 +1,192 @@
+#include "coordinator/run_store.h"
+
+#include <doctest/doctest.h>
+
+#include <optional>
+
+#include "coordinator/commands.h"
+#include "core/error.h"
+#include "tests/coordinator/small_run.h"
+#include "tests/support/temp_dir.h"
+
+using namespace fennec;
+using namespace fennec::test;
+
+namespace {
+
+const std::vector<ClientId> kClients = {{"a"}, {"b"}};
+constexpr int kRounds = 2;
+
+struct Crash {};
+
+RunDirectory make_run(const TempDir& dir, const Experiment& experiment) {
+  const RunDirectory run{dir / "run"};
+  create_run(run, experiment);
+  Ledger ledger(run.ledger());
+  for (const ClientId& client : kClients) ledger.enroll(client, "key of " + client.name);
+  return run;
+}
+
+/// Does the next thing a run needs, from what the ledger says; true when the run is over.
+bool advance(RunStore& store, int rounds) {
+  const RunState state = store.ledger().run_state();
+  if (state.last_committed.value == rounds) return true;
+  const RoundId open{state.last_committed.value + 1};
+  if (state.open_cohort.empty()) {
+    store.round_opened(open, kClients);
+    return false;
+  }
+  for (const ClientId& client : kClients)
+    if (!state.stored.contains(client)) {
+      const FakeUpdate update = fake_update(store.layout(), client.name, open, state.version);
+      store.store_update(client, update.offer, update.bytes);
+      return false;
+    }
+  store.commit(CommitRound{open, kClients, 1.5}, 100);
+  return false;
+}
+
+std::string adapter_sha(const RunDirectory& run, int version) {
+  return Ledger(run.ledger(), true).adapter(AdapterVersion{version})->sha256;
+}
+
+/// Runs the rounds, dying before the `crash_at`-th step of persistence. @return steps taken in all
+int run_with_crash(const RunDirectory& run, std::optional<int> crash_at) {
+  int steps = 0;
+  for (int life = 0; life < 2; ++life) {
+    try {
+      RunStore store(run, [&](const std::string&) {
+        if (steps++ == crash_at && life == 0) throw Crash{};
+      });
+      while (!advance(store, kRounds)) {
+      }
+      return steps;
+    } catch (const Crash&) {
+    }
+  }
+  return steps;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "run store: a crash before any step leaves the old round or the new one, and the same adapter in "
+    "the end") {
+  const TempDir dir;
+  write_tiny_base(dir / "base");
+  Experiment experiment = small_experiment(dir / "base");
+  experiment.aggregation.server_optimizer = "fedavgm";  // its moments must survive too
+  const RunDirectory calm = make_run(dir, experiment);
+  const int steps = run_with_crash(calm, std::nullopt);
+  REQUIRE(steps > 15);
+  const std::string expected = adapter_sha(calm, kRounds);
+  for (int crash_at = 0; crash_at < steps; ++crash_at) {
+    CAPTURE(crash_at);
+    const TempDir here;
+    const RunDirectory run = make_run(here, experiment);
+    run_with_crash(run, crash_at);
+    CHECK(adapter_sha(run, kRounds) == expected);
+    const Ledger ledger(run.ledger(), true);
+    REQUIRE(ledger.rounds().size() == kRounds);
+    for (const RoundRecord& record : ledger.rounds())
+      CHECK(record.participants.size() == kClients.size());
+    CHECK(DiskUpdateStore(run.updates()).list().empty());
+  }
+}
+
+TEST_CASE("run store: what a crash left behind is removed at the next start") {
+  const TempDir dir;
+  write_tiny_base(dir / "base");
+  const RunDirectory run = make_run(dir, small_experiment(dir / "base"));
+  {
+    RunStore store(run);
+    store.round_opened(RoundId{1}, kClients);
+    const FakeUpdate update = fake_update(store.layout(), "a", RoundId{1}, AdapterVersion{0});
+    store.store_update({"a"}, update.offer, update.bytes);
+  }
+  DiskUpdateStore updates(run.updates());
+  updates.put(RoundId{1}, {"b"}, std::vector<std::byte>(3));  // written, not recorded
+  write_file_atomically(run.updates() / "0001" / ".a.update.XyZ123", "torn");
+  std::filesystem::create_directories(run.adapters() / "0001");
+  write_file_atomically(run.adapters() / "0001" / "adapter_model.safetensors", "half a commit");
+  RunStore store(run);
+  CHECK(updates.list() == std::vector<std::pair<RoundId, ClientId>>{{RoundId{1}, {"a"}}});
+  CHECK_FALSE(std::filesystem::exists(run.adapters() / "0001"));
+  CHECK_FALSE(std::filesystem::exists(run.updates() / "0001" / ".a.update.XyZ123"));
+  CHECK(store.ledger().run_state().stored.size() == 1);
+}
+
+TEST_CASE("run store: a revoked client's stored update is not folded") {
+  const TempDir dir;
+  write_tiny_base(dir / "base");
+  const RunDirectory run = make_run(dir, small_experiment(dir / "base"));
+  RunStore store(run);
+  store.round_opened(RoundId{1}, kClients);
+  for (const ClientId& client : kClients) {
+    const FakeUpdate update = fake_update(store.layout(), client.name, RoundId{1}, AdapterVersion{0});
+    store.store_update(client, update.offer, update.bytes);
+  }
+  Ledger(run.ledger()).revoke({"b"});  // another process
+  const RunState state = store.ledger().run_state();
+  CHECK(state.open_cohort == std::vector<ClientId>{{"a"}});
+  CHECK_FALSE(state.stored.contains({"b"}));
+  const RoundRecord record = store.commit(CommitRound{RoundId{1}, {ClientId{"a"}}, 1}, 0);
+  CHECK(record.participants.size() == 1);
+  CHECK(DiskUpdateStore(run.updates()).list().empty());
+}
+
+TEST_CASE(
+    "run: init refuses what is there, enrol and revoke keep names unique, a changed experiment is "
+    "noticed") {
+  const TempDir dir;
+  write_tiny_base(dir / "base");
+  const RunDirectory run = make_run(dir, small_experiment(dir / "base"));
+  CHECK_THROWS_AS(create_run(run, small_experiment(dir / "base")), ConfigError);
+  Ledger ledger(run.ledger());
+  CHECK_THROWS_AS(ledger.enroll({"a"}, "another key"), ConfigError);
+  CHECK_THROWS_AS(ledger.revoke({"nobody"}), ConfigError);
+  ledger.revoke({"a"});
+  CHECK_THROWS_AS(ledger.enroll({"a"}, "another key"), ConfigError);
+  CHECK_THROWS_AS(enroll_client({run.root, {}, "../x"}), ConfigError);
+  CHECK((std::filesystem::status(run.server_key()).permissions() & std::filesystem::perms::mask) ==
+        (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write));
+
+  write_file_atomically(run.experiment(), read_text_file(run.experiment()) + "\nname: other\n");
+  CHECK_THROWS(RunStore(run));
+  const RunDirectory nothing{dir / "nothing"};
+  CHECK_THROWS_AS(nothing.load_experiment(), ConfigError);
+  Experiment no_base = small_experiment(dir / "no such base");
+  CHECK_THROWS_AS(create_run(nothing, no_base), IoError);
+  CHECK_FALSE(std::filesystem::exists(nothing.root));
+}
+
+TEST_CASE("run: bundles never hold an address that only means 'everywhere'") {
+  const TempDir dir;
+  write_tiny_base(dir / "base");
+  Experiment experiment = small_experiment(dir / "base");
+  const RunDirectory run = make_run(dir, experiment);
+  CHECK(advertised_endpoint(run, experiment).starts_with("tcp://127.0.0.1:"));
+  CHECK(advertised_endpoint(run, experiment) == listen_endpoint(run, experiment));
+  experiment.transport.listen = "tcp://0.0.0.0:7443";
+  CHECK_THROWS_AS(advertised_endpoint(run, experiment), ConfigError);
+  experiment.transport.advertise = "tcp://hub.example:7443";
+  CHECK(advertised_endpoint(run, experiment) == "tcp://hub.example:7443");
+}
+
+TEST_CASE("status and export: what the ledger holds") {
+  const TempDir dir;
+  write_tiny_base(dir / "base");
+  Experiment experiment = small_experiment(dir / "base");
+  experiment.rounds.total = kRounds;
+  const RunDirectory run = make_run(dir, experiment);
+  run_with_crash(run, std::nullopt);
+  const std::string text = status_text({run.root, false});
+  CHECK(text.find("2 of 2 rounds committed") != std::string::npos);
+  CHECK(text.find("client a") != std::string::npos);
+  const std::string json = status_text({run.root, true});
+  CHECK(json.find("\"rounds_committed\": 2") != std::string::npos);
+  export_adapter({run.root, dir / "out", std::int64_t{2}});
+  CHECK(read_binary_file(dir / "out/adapter_model.safetensors") ==
+        read_binary_file(run.adapters() / "0002/adapter_model.safetensors"));
+  CHECK_THROWS_AS(export_adapter({run.root, dir / "out", std::int64_t{9}}), ConfigError);
+}
