@@ -77,6 +77,9 @@ class ClientLink::Impl : public std::enable_shared_from_this<Impl> {
     Connection(void* context, const std::string& monitor_address)
         : socket(context, ZMQ_DEALER),
           reports(socket.monitor(context, monitor_address, ZMQ_EVENT_ALL)) {}
+    ~Connection() { socket.stop_monitor(); }
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
     ZmqSocket socket;
     std::unique_ptr<ZmqSocket> reports;
     std::unique_ptr<ZmqWatch> socket_watch, reports_watch;

@@ -49,6 +49,11 @@ bool receive_part(ZmqSocket& socket, Part& part) {
   return rc >= 0;
 }
 
+struct StoppedMonitor {
+  ZmqSocket& socket;
+  ~StoppedMonitor() { socket.stop_monitor(); }
+};
+
 int milliseconds(double seconds) { return std::max(1, static_cast<int>(seconds * 1000)); }
 
 void configure_common(ZmqSocket& socket, const TransportConfig& config) {
@@ -134,6 +139,8 @@ std::unique_ptr<ZmqSocket> ZmqSocket::monitor(void* context, const std::string& 
   return reports;
 }
 
+void ZmqSocket::stop_monitor() { zmq_socket_monitor(socket_, nullptr, 0); }
+
 std::optional<ZmqMessage> receive(ZmqSocket& socket, std::size_t max_parts) {
   ZmqMessage message;
   for (bool more = true; more;) {
@@ -200,6 +207,7 @@ void require_refusal_of_unknown_keys(void* context, const std::string& endpoint,
   configure_client(probe, TransportConfig{}, stranger, server_public_key);
   if (endpoint.find('[') != std::string::npos) probe.set(ZMQ_IPV6, 1);
   const auto reports = probe.monitor(context, "inproc://fennec.self-test", ZMQ_EVENT_ALL);
+  const StoppedMonitor stopped{probe};  // goes before `reports`
   reports->set(ZMQ_RCVTIMEO, 10000);
   probe.connect(endpoint);
   for (;;) {

@@ -47,6 +47,9 @@ class ZmqSocket {
   bool readable() const;                           ///< ZMQ_EVENTS has ZMQ_POLLIN
   /// Reports of this kind as messages of a PAIR socket.
   std::unique_ptr<ZmqSocket> monitor(void* context, const std::string& address, int events);
+  /// Before the monitor's reading end goes: libzmq reports with a blocking send, and one into a closed
+  /// pair hangs the io thread of the whole context for good.
+  void stop_monitor();
 
  private:
   void* socket_;
