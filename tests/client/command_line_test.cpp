@@ -1,7 +1,10 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <regex>
 #include <sstream>
 
 #include "core/safetensors.h"
@@ -65,6 +68,26 @@ TEST_CASE("command line: help teaches by example, for the program and for each c
     CHECK(contains(own.out, "Example"));
     CHECK(contains(own.out, std::string("fennec-client ") + command));
   }
+}
+
+TEST_CASE("command line: every command and option that the docs show exists") {
+  const ProgramRun help = run_client("--help");
+  const std::regex call("fennec-client ([a-z]+)([^\n`|]*)"), option("--[a-z-]+");
+  std::map<std::string, std::string> known;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::filesystem::path(FENNEC_SOURCE) / "docs")) {
+    if (entry.path().extension() != ".md") continue;
+    const std::string page = read_text_file(entry.path());
+    for (std::sregex_iterator it(page.begin(), page.end(), call), end; it != end; ++it) {
+      const std::string command = (*it)[1], rest = (*it)[2];
+      CAPTURE(entry.path().filename().string() + ": " + it->str());
+      if (!known.contains(command)) known[command] = run_client(command + " --help").out + help.out;
+      CHECK(contains(help.out, "\n  " + command + " "));
+      for (std::sregex_iterator o(rest.begin(), rest.end(), option); o != end; ++o)
+        CHECK(contains(known[command], o->str()));
+    }
+  }
+  CHECK(known.size() >= 5);
 }
 
 TEST_CASE("command line: the operator's mistakes end with 2, the machine's with 1") {
