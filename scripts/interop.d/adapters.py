@@ -91,7 +91,7 @@ def compare_theirs(fennec, base, work, options):
     with torch.no_grad():
         for name, parameter in tuned.named_parameters():
             if "lora_" in name:
-                parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.1)
+                parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.05)
     theirs = logits_of(tuned, ids)
     tuned.save_pretrained(work / "theirs")
     return require_close(fennec.logits(base, ids.tolist(), work, work / "theirs"), theirs)
