@@ -28,6 +28,8 @@ target_link_libraries(fennec_torch INTERFACE ${TORCH_LIBRARIES})
 target_include_directories(fennec_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
 separate_arguments(torch_flags UNIX_COMMAND "${TORCH_CXX_FLAGS}")
 target_compile_options(fennec_torch INTERFACE ${torch_flags})
+# LibTorch 1.13 keeps vectors of the then incomplete c10::IValue; Clang 14 in C++20 wants the type first.
+target_compile_options(fennec_torch INTERFACE "$<$<CXX_COMPILER_ID:Clang>:SHELL:-include ATen/core/ivalue.h>")
 
 add_library(fennec_pch_torch INTERFACE)
 target_precompile_headers(fennec_pch_torch INTERFACE ${CMAKE_CURRENT_SOURCE_DIR}/cmake/torch_pch.h)
