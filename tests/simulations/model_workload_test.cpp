@@ -1,6 +1,6 @@
 #include "simulations/model_workload.h"
 
-#include <doctest/doctest.h>
+#include "tests/support/doctest_torch.h"
 
 #include <algorithm>
 
