@@ -13,6 +13,7 @@ using Action = std::function<int()>;
 /// The only list of subcommands: `name` is one file, command_<name>.cpp.
 #define FENNEC_SIM_COMMANDS(X) \
   X(run)                       \
+  X(pretrain)                  \
   X(keys)
 
 /// Each adds its subcommand with help, options and an example; when chosen, parsing sets `action`.
