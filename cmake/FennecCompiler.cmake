@@ -20,6 +20,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   target_compile_options(fennec_warnings INTERFACE -Wno-restrict)  # false alarms on std::string + (GCC bug 105651)
 endif()
 if(FENNEC_SANITIZE)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # false alarms inside std::regex once it is instrumented
+    target_compile_options(fennec_warnings INTERFACE -Wno-maybe-uninitialized)
+  endif()
   add_compile_options(-fsanitize=${FENNEC_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${FENNEC_SANITIZE})
 endif()
