@@ -269,10 +269,12 @@ void Server::every_second() {
   });
 }
 
+/// Whether nobody is left who should hear that the run is over.
 bool Server::everyone_told() const {
   const TimePoint now = clock_.now();
-  if (now - last_told_ < kFlushing || now - finished_at_ < kFlushing) return false;
   if (now - finished_at_ > kFarewell) return true;
+  const bool gone = engine_->clients().connected().empty();  // each said goodbye
+  if (!gone && (now - last_told_ < kFlushing || now - finished_at_ < kFlushing)) return false;
   for (const auto& [client, row] : clients_)
     if (row.revoked.empty() && (row.seen || seen_.contains(client)) && !row.told_finished &&
         !told_.contains(client))
