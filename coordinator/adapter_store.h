@@ -4,11 +4,11 @@
 #include <string>
 #include <vector>
 
+#include "configs/experiment.h"
 #include "core/ids.h"
 #include "core/lora_layout.h"
 #include "core/parameter_set.h"
 #include "core/peft_directory.h"
-#include "lora/lora_config.h"
 
 namespace fennec {
 
