@@ -26,6 +26,13 @@ find_package(Torch REQUIRED)
 add_library(fennec_torch INTERFACE)
 target_link_libraries(fennec_torch INTERFACE ${TORCH_LIBRARIES})
 target_include_directories(fennec_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+# LibTorch 2 ships fmt headers newer than the fmt we link: ours first.
+get_target_property(fmt_include fmt::fmt INTERFACE_INCLUDE_DIRECTORIES)
+if(EXISTS ${TORCH_INSTALL_PREFIX}/include/fmt AND NOT fmt_include STREQUAL "${TORCH_INSTALL_PREFIX}/include")
+  file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/fmt_first)
+  file(CREATE_LINK ${fmt_include}/fmt ${CMAKE_BINARY_DIR}/fmt_first/fmt SYMBOLIC)
+  target_include_directories(fennec_torch SYSTEM BEFORE INTERFACE ${CMAKE_BINARY_DIR}/fmt_first)
+endif()
 separate_arguments(torch_flags UNIX_COMMAND "${TORCH_CXX_FLAGS}")
 target_compile_options(fennec_torch INTERFACE ${torch_flags})
 # LibTorch 1.13 keeps vectors of the then incomplete c10::IValue; Clang 14 in C++20 wants the type first.
