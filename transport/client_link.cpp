@@ -21,7 +21,7 @@ namespace {
 constexpr std::size_t kMaxParts = 2;  // header, payload
 constexpr int kMessagesPerTurn = 256;
 constexpr double kAttemptLimit = 10, kFirstBackoff = 0.2, kLastBackoff = 30, kRetrySend = 0.01;
-constexpr int kFailedHandshakesOfAWrongKey = 3;
+constexpr int kFailedHandshakesOfAWrongKey = 2;
 
 }  // namespace
 
