@@ -31,5 +31,6 @@ Sha256Digest sha256(std::span<const std::byte> bytes);
 Sha256Digest sha256(std::string_view text);
 Sha256Digest sha256_file(const std::filesystem::path& file);  ///< throws IoError
 std::string to_hex(std::span<const std::byte> bytes);
+bool is_sha256_hex(std::string_view text);  ///< 64 lower-case hex digits
 
 }  // namespace fennec

@@ -7,7 +7,7 @@
 namespace fennec {
 
 // The one list of what each message carries: writer, reader and docs/protocol.md follow it. A visitor
-// has text(name, value, max_bytes), digest(name, value, may_be_empty), integer(name, value, max),
+// has text(name, value, max_bytes), lines (text that may hold newlines), digest(name, value, may_be_empty), integer(name, value, max),
 // word(name, value), real(name, value, max), metrics(name, value), code(name, value), kind(name,
 // value).
 
@@ -70,7 +70,7 @@ void wire_fields(V&, Pong&) {}
 template <class V>
 void wire_fields(V& v, Welcome& m) {
   v.text("run", m.run_id, kMaxNameBytes);
-  v.text("experiment", m.experiment_yaml, kMaxExperimentBytes);
+  v.lines("experiment", m.experiment_yaml, kMaxExperimentBytes);
   v.integer("version", m.version.value, kMaxCount);
 }
 

@@ -9,6 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/digest.h"
 #include "transport/cbor_check.h"
 #include "transport/message_fields.h"
 
@@ -41,10 +42,20 @@ std::string cut(const std::string& text, std::size_t max_bytes) {
   return text.substr(0, end);
 }
 
+/// An honest reason may quote an error of several lines: it travels as one.
+std::string one_line(std::string text) {
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
+  return text;
+}
+
 class HeaderWriter {
  public:
   explicit HeaderWriter(json& out) : out_(out) {}
   void text(const char* name, const std::string& value, std::size_t max) {
+    out_[name] = one_line(cut(value, max));
+  }
+  void lines(const char* name, const std::string& value, std::size_t max) {
     out_[name] = cut(value, max);
   }
   void digest(const char* name, const std::string& value, bool) { out_[name] = value; }
@@ -92,20 +103,16 @@ std::size_t utf8_length(std::string_view s, std::size_t i) {
   return 0;
 }
 
-/// Valid UTF-8 without control characters (newline and tab apart): text that may go into a log.
-bool printable(std::string_view s) {
+/// Valid UTF-8 without control characters: text that may go into a log. Only the experiment has lines.
+bool printable(std::string_view s, bool may_have_lines = false) {
   for (std::size_t i = 0; i < s.size();) {
     const auto c = static_cast<unsigned char>(s[i]);
-    if (c == 0x7F || (c < 0x20 && c != '\n' && c != '\t')) return false;
+    if (c == 0x7F || (c < 0x20 && !(may_have_lines && (c == '\n' || c == '\t')))) return false;
     const std::size_t n = utf8_length(s, i);
     if (n == 0) return false;
     i += n;
   }
   return true;
-}
-
-bool is_digest(std::string_view s) {
-  return s.size() == 64 && s.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 /// Fills a message from a parsed header; keeps the first fault.
@@ -114,18 +121,19 @@ class HeaderReader {
   explicit HeaderReader(const json& in) : in_(in) {}
   const std::optional<std::string>& fault() const { return fault_; }
 
-  void text(const char* name, std::string& value, std::size_t max) {
+  void text(const char* name, std::string& value, std::size_t max, bool may_have_lines = false) {
     const json* field = find(name);
     if (field == nullptr) return;
     if (!field->is_string()) return refuse(name, "is not text");
     const auto& s = field->get_ref<const std::string&>();
     if (s.size() > max) return refuse(name, "is longer than " + std::to_string(max) + " bytes");
-    if (!printable(s)) return refuse(name, "is not printable UTF-8");
+    if (!printable(s, may_have_lines)) return refuse(name, "is not printable UTF-8");
     value = s;
   }
+  void lines(const char* name, std::string& value, std::size_t max) { text(name, value, max, true); }
   void digest(const char* name, std::string& value, bool may_be_empty) {
     text(name, value, 64);
-    if (!fault_ && !is_digest(value) && !(may_be_empty && value.empty()))
+    if (!fault_ && !is_sha256_hex(value) && !(may_be_empty && value.empty()))
       refuse(name, "is not a SHA-256 in hex");
   }
   template <class T>

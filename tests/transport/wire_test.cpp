@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -187,5 +188,24 @@ TEST_CASE("random and mutated headers never do more than fail") {
     std::vector<std::byte> bytes(random.below(64));
     for (auto& b : bytes) b = static_cast<std::byte>(random.below(256));
     CHECK_FALSE(decode_header(bytes));
+  }
+}
+
+TEST_CASE("wire: a reason is one line, on the way out and on the way in") {
+  const Message sent = TrainingFailed{{3}, ErrorCode::kNumeric, "first\nsecond\tthird"};
+  const std::vector<std::byte> header = encode_header(sent);
+  const Result<Message> read = decode_header(header);
+  REQUIRE(read);
+  CHECK(std::get<TrainingFailed>(*read).reason == "first second third");
+  for (const char forged : {'\n', '\r', '\t', '\x1b'}) {
+    std::vector<std::byte> bytes = header;
+    const std::string_view before = "first ";
+    const auto at = std::search(bytes.begin(), bytes.end(), before.begin(), before.end(),
+                                [](std::byte b, char c) { return b == static_cast<std::byte>(c); });
+    REQUIRE(at != bytes.end());
+    *(at + 5) = static_cast<std::byte>(forged);
+    const Result<Message> refused = decode_header(bytes);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == ErrorCode::kMalformed);
   }
 }
