@@ -98,20 +98,23 @@ CurveKeyPair read_curve_keys(const std::filesystem::path& secret_file) {
 }
 
 void write_bundle(const std::filesystem::path& file, const EnrolmentBundle& bundle) {
-  const nlohmann::ordered_json json = {{"run_id", bundle.run_id},
-                                       {"client", bundle.client},
-                                       {"endpoint", bundle.endpoint},
-                                       {"base", bundle.base},
-                                       {"server_public_key", bundle.server_public_key},
-                                       {"public_key", bundle.keys.public_key},
-                                       {"secret_key", bundle.keys.secret_key.reveal()}};
-  const Secret text(json.dump(2) + "\n");
+  nlohmann::ordered_json json = {{"run_id", bundle.run_id},
+                                 {"client", bundle.client},
+                                 {"endpoint", bundle.endpoint},
+                                 {"base", bundle.base},
+                                 {"server_public_key", bundle.server_public_key},
+                                 {"public_key", bundle.keys.public_key},
+                                 {"secret_key", bundle.keys.secret_key.reveal()}};
+  std::string dump = json.dump(2);
+  wipe(json["secret_key"].get_ref<std::string&>());
+  const Secret text(dump + "\n");
+  wipe(dump);
   write_file_atomically(file, std::string_view(text.reveal()), 0600);
 }
 
 EnrolmentBundle read_bundle(const std::filesystem::path& file) {
   const Secret text(read_private_file(file));
-  const auto json = nlohmann::json::parse(text.reveal(), nullptr, false);
+  auto json = nlohmann::json::parse(text.reveal(), nullptr, false);
   if (!json.is_object()) throw IoError(file.string() + ": not an enrolment bundle (a JSON object)");
   EnrolmentBundle bundle;
   bundle.run_id = text_field(json, "run_id", file);
@@ -123,6 +126,7 @@ EnrolmentBundle read_bundle(const std::filesystem::path& file) {
     throw IoError(file.string() +
                   ": field 'server_public_key' is not a CURVE key of 40 Z85 characters");
   bundle.keys.secret_key = Secret(text_field(json, "secret_key", file));
+  wipe(json["secret_key"].get_ref<std::string&>());
   bundle.keys.public_key = public_key_of(bundle.keys.secret_key, file);
   if (bundle.keys.public_key != text_field(json, "public_key", file))
     throw IoError(file.string() + ": field 'public_key' does not belong to 'secret_key'");
