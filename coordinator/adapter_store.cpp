@@ -1,11 +1,7 @@
 #include "coordinator/adapter_store.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 #include <map>
 #include <set>
 
@@ -24,15 +20,6 @@ namespace {
 
 constexpr const char* kWeights = "adapter_model.safetensors";
 constexpr const char* kMoments = "server_optimizer.safetensors";
-
-// A new directory is durable only once its parent is.
-void sync_directory(const fs::path& dir) {
-  const int fd = ::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) throw IoError(dir.string() + ": " + std::strerror(errno));
-  const int failed = ::fsync(fd);
-  ::close(fd);
-  if (failed != 0) throw IoError(dir.string() + ": fsync: " + std::strerror(errno));
-}
 
 std::string moment_prefix(std::size_t index) { return fmt::format("moment.{}.", index); }
 

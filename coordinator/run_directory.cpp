@@ -65,7 +65,7 @@ void fill(const RunDirectory& run, const Experiment& experiment) {
       select_targets(linears_of_checkpoint(base), experiment.lora.target_modules);
   const LayoutPtr layout = lora_layout(targets, experiment.lora.rank);
   fs::create_directories(run.adapters());
-  fs::create_directories(run.updates());
+  make_private(run.updates());
   make_private(run.keys());
 
   const CurveKeyPair keys = generate_curve_keys();
@@ -83,6 +83,7 @@ void fill(const RunDirectory& run, const Experiment& experiment) {
                              layout->digest()};
   Ledger::create(run.ledger(), identity, *layout,
                  AdapterRow{AdapterVersion{0}, stored.bytes, stored.sha256});
+  sync_directory(run.root);
 }
 
 }  // namespace
@@ -106,6 +107,7 @@ void create_run(const RunDirectory& run, const Experiment& experiment) {
   fill(draft, experiment);
   fs::remove(target);  // an empty directory, if any
   fs::rename(draft.root, target);
+  sync_directory(target.parent_path());
 }
 
 std::string listen_endpoint(const RunDirectory& run, const Experiment& experiment) {

@@ -28,7 +28,7 @@ struct RunDirectory {
   Experiment load_experiment() const;
 };
 
-/// Makes a run: directories, keys (0600), experiment.yaml in canonical form, ledger, version 0 of the
+/// Makes a run: directories (keys/ and updates/ 0700), keys (0600), experiment.yaml in canonical form, ledger, version 0 of the
 /// adapter. Appears as a whole or not at all. Throws ConfigError when `root` exists and is not empty;
 /// IoError naming what is wrong with the base model.
 void create_run(const RunDirectory& run, const Experiment& experiment);

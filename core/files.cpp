@@ -74,13 +74,6 @@ class TemporaryFile {
   bool renamed_ = false;
 };
 
-void sync_directory(const std::filesystem::path& file) {
-  const std::filesystem::path dir = file.has_parent_path() ? file.parent_path() : ".";
-  const Descriptor handle(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (handle.get() < 0) throw_errno(dir, "cannot be opened");
-  if (::fsync(handle.get()) != 0) throw_errno(dir, "fsync failed");
-}
-
 template <class Container>
 Container read_whole(const std::filesystem::path& file) {
   const Descriptor handle(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
@@ -109,11 +102,17 @@ void write_file_atomically(const std::filesystem::path& file, std::span<const st
   TemporaryFile temporary(file);
   temporary.write(bytes);
   temporary.replace_target(mode);
-  sync_directory(file);
+  sync_directory(file.has_parent_path() ? file.parent_path() : ".");
 }
 
 void write_file_atomically(const std::filesystem::path& file, std::string_view text, unsigned mode) {
   write_file_atomically(file, std::as_bytes(std::span(text)), mode);
+}
+
+void sync_directory(const std::filesystem::path& dir) {
+  const Descriptor handle(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (handle.get() < 0) throw_errno(dir, "cannot be opened");
+  if (::fsync(handle.get()) != 0) throw_errno(dir, "fsync failed");
 }
 
 std::string read_text_file(const std::filesystem::path& file) { return read_whole<std::string>(file); }

@@ -14,6 +14,10 @@ namespace fennec {
 void write_file_atomically(const std::filesystem::path& file, std::span<const std::byte> bytes, unsigned mode = 0644);
 void write_file_atomically(const std::filesystem::path& file, std::string_view text, unsigned mode = 0644);
 
+/// fsync of a directory: what was created, renamed or removed in it is durable. A new directory is durable
+/// once its parent is synced. Throws IoError.
+void sync_directory(const std::filesystem::path& dir);
+
 std::string read_text_file(const std::filesystem::path& file);             ///< throws IoError naming the file
 std::vector<std::byte> read_binary_file(const std::filesystem::path& file);  ///< throws IoError naming the file
 
