@@ -1,5 +1,6 @@
 #pragma once
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "aggregation/aggregator.h"
@@ -11,18 +12,26 @@
 
 namespace fennec {
 
-/// Decodes an update as it came: kMismatch (other codec or layout), kMalformed, kNumeric (not finite).
+/// No honest delta of an adapter comes near it; beyond, sums and squares would leave float's range.
+inline constexpr double kMostNorm = 1e6;
+
+/// Decodes an update as it came: kMismatch (other codec or layout), kMalformed, kNumeric (not finite,
+/// or its L2 norm is above `max_norm`).
 Result<ParameterSet> decode_update(const UpdateOffer& offer, std::span<const std::byte> bytes,
-                                   const LayoutPtr& layout);
+                                   const LayoutPtr& layout, double max_norm = kMostNorm);
 
 struct Commit {
   ParameterSet adapter;  ///< the new version
   RoundRecord record;    ///< without adapter_bytes, adapter_sha256 and bytes_down, which the host knows
+  std::vector<std::pair<ClientId, Error>> dropped;  ///< contributors that were not folded, and why
 };
 
 /// Folds the stored updates into `base`, one at a time in ascending client id, so that the same
 /// contributors give the same bits whatever happened on the way. Moves `optimizer`. Throws IoError when
-/// an update that had been checked on arrival no longer reads: the disk's fault.
+/// an update that had been checked on arrival no longer reads: the disk's fault. An update that is not
+/// finite or beyond kMostNorm is dropped; when the new adapter would not be finite all are, and
+/// `optimizer` is as it was. With nobody left, record.participants is empty and `adapter` is `base`:
+/// nothing to commit.
 /// @param contributors  not empty
 Commit commit_round(RoundId round, const ParameterSet& base,
                     const std::map<ClientId, UpdateOffer>& contributors, const UpdateStore& updates,

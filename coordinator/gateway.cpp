@@ -1,6 +1,7 @@
 #include "coordinator/gateway.h"
 
 #include <charconv>
+#include <exception>
 #include <utility>
 
 #include <fmt/format.h>
@@ -122,7 +123,8 @@ void Gateway::on(const ClientId& client, const Hello& hello) {
 }
 
 void Gateway::on(const ClientId& client, const UpdateOffer& offer) {
-  if (const Result<void> fits = check_offer(rules_, offer); !fits)
+  if (const Result<void> fits = check_offer(rules_, offer, sessions_[client].hello->train_examples);
+      !fits)
     return give_up(client, offer.round, fits.error());
   emit(OfferArrived{client, offer});
 }
@@ -190,10 +192,15 @@ void Gateway::check_update(const ClientId& client, Fetch& fetch) {
   fetch.checking = true;
   std::vector<std::byte> bytes = std::move(fetch.receiver).take();
   asio::post(compute_, [this, client, offer = fetch.offer, bytes = std::move(bytes),
-                        layout = rules_.layout]() mutable {
+                        layout = rules_.layout, max_norm = rules_.max_norm]() mutable {
     std::optional<Error> fault;
-    if (const Result<ParameterSet> delta = decode_update(offer, bytes, layout); !delta)
-      fault = delta.error();
+    try {
+      if (const Result<ParameterSet> delta = decode_update(offer, bytes, layout, max_norm); !delta)
+        fault = delta.error();
+    } catch (const std::exception& e) {  // out of memory: costs the sender its update, not the run
+      fault =
+          Error{ErrorCode::kMalformed, fmt::format("the update could not be decoded: {}", e.what())};
+    }
     asio::post(io_,
                [this, client, offer, bytes = std::move(bytes), fault = std::move(fault)]() mutable {
                  checked(client, offer, std::move(bytes), fault);

@@ -187,6 +187,13 @@ void Ledger::update_stored(const ClientId& client, const UpdateOffer& offer) {
       .run();
 }
 
+void Ledger::update_dropped(RoundId round, const ClientId& client) {
+  db_.prepare("DELETE FROM updates WHERE round = ? AND client = ?")
+      .bind(round.value)
+      .bind(client.name)
+      .run();
+}
+
 std::vector<std::pair<ClientId, UpdateOffer>> Ledger::updates(RoundId round) const {
   std::vector<std::pair<ClientId, UpdateOffer>> out;
   Statement row = db_.prepare(

@@ -127,14 +127,13 @@ void RoundEngine::settle_round() {
     out_.push_back(
         CommitRound{round_->id(), round_->contributors(), to_seconds(clock_.now() - round_->opened())});
   } else if (deadline_passed()) {
-    reopen_round();
+    reopen_round(fmt::format("{} of {} updates at the deadline", round_->stored().size(),
+                             round_->cohort().size()));
   }
 }
 
-void RoundEngine::reopen_round() {
-  const std::size_t have = round_->stored().size();
-  out_.push_back(RoundAbandoned{
-      round_->id(), fmt::format("{} of {} updates at the deadline", have, round_->cohort().size())});
+void RoundEngine::reopen_round(const std::string& why) {
+  out_.push_back(RoundAbandoned{round_->id(), why});
   std::set<ClientId> keep;
   for (const ClientId& member : round_->cohort()) {
     const bool present = clients_.contains(member) && !round_->has_failed(member);
@@ -154,6 +153,16 @@ void RoundEngine::on(const RoundCommitted& event) {
   state_ =
       RunState{event.version, event.adapter_bytes, event.adapter_sha256, event.round, false, {}, {}};
   next_step();
+}
+
+void RoundEngine::on(const CommitFailed& event) {
+  if (phase_ != EnginePhase::kAggregating || event.round != round_->id()) return;
+  constexpr const char* kWhy = "no update was left to commit";
+  phase_ = EnginePhase::kTraining;
+  round_.emplace(event.round, state_.version, event.cohort, event.stored, clock_.now());
+  if (!event.cohort.empty()) return reopen_round(kWhy);
+  out_.push_back(RoundAbandoned{event.round, kWhy});
+  settle_round();
 }
 
 void RoundEngine::finish() {

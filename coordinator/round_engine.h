@@ -60,10 +60,15 @@ struct RoundCommitted {  ///< adapter version and record are on disk
   std::int64_t adapter_bytes;
   std::string adapter_sha256;
 };
+struct CommitFailed {  ///< no contributor was left; the round as the ledger has it now
+  RoundId round;
+  std::vector<ClientId> cohort;
+  std::map<ClientId, UpdateOffer> stored;
+};
 struct EngineStarted {};
-using RoundEvent =
-    std::variant<EngineStarted, ClientArrived, ClientLost, ClientRevoked, OfferArrived, UpdateArrived,
-                 UpdateStored, EvaluationArrived, TrainingFailedArrived, TimerFired, RoundCommitted>;
+using RoundEvent = std::variant<EngineStarted, ClientArrived, ClientLost, ClientRevoked, OfferArrived,
+                                UpdateArrived, UpdateStored, EvaluationArrived, TrainingFailedArrived,
+                                TimerFired, RoundCommitted, CommitFailed>;
 
 // ---- what the engine asks for
 
@@ -87,7 +92,8 @@ struct StoreUpdate {  ///< persist, then UpdateStored
   ClientId client;
   UpdateOffer offer;
 };
-struct CommitRound {  ///< aggregate the stored updates of these clients, persist, then RoundCommitted
+struct CommitRound {  ///< aggregate the stored updates of these clients, persist, then RoundCommitted;
+                      ///< CommitFailed when none is left
   RoundId round;
   std::vector<ClientId> contributors;  ///< ascending
   double wall_s;
@@ -97,8 +103,8 @@ struct RecordEvaluation {  ///< pooled over clients, weighted
   AdapterVersion version;
   std::vector<std::pair<ClientId, EvaluationReport>> reports;
 };
-struct RoundAbandoned {  ///< too few updates at the deadline; stored ones are kept, the round opens
-                         ///< again
+struct RoundAbandoned {  ///< too few updates at the deadline or at the commit; stored ones are kept,
+                         ///< the round opens again
   RoundId round;
   std::string reason;
 };
@@ -161,13 +167,14 @@ class RoundEngine {
   void on(const TrainingFailedArrived& event);
   void on(const TimerFired& event);
   void on(const RoundCommitted& event);
+  void on(const CommitFailed& event);
 
   void next_step();  ///< after a start or a commit: evaluate, select or finish
   void start_evaluation();
   void settle_evaluation();
   void select();        ///< opens the next round if enough clients are there
   void resume_round();  ///< the cohort of an earlier life
-  void reopen_round();
+  void reopen_round(const std::string& why);
   void settle_round();  ///< commit or reopen when it is time
   void finish();
 

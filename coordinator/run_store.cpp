@@ -5,6 +5,7 @@
 #include "coordinator/commit.h"
 #include "coordinator/evaluation_pool.h"
 #include "core/error.h"
+#include "core/log.h"
 
 namespace fennec {
 
@@ -37,8 +38,15 @@ void RunStore::remove_orphans() {
   const RoundId committed{ledger_.latest().value};
   adapters_.remove_after(AdapterVersion{committed.value});
   std::set<std::pair<RoundId, ClientId>> known;
-  for (const auto& [client, offer] : ledger_.updates(RoundId{committed.value + 1}))
-    known.emplace(offer.round, client);
+  for (const auto& [client, offer] : ledger_.updates(RoundId{committed.value + 1})) {
+    if (updates_.holds(offer.round, client, offer.payload_sha256)) {
+      known.emplace(offer.round, client);
+      continue;
+    }
+    log::warn("client {}: its stored update of round {} is missing or damaged; it is asked again",
+              client.name, offer.round.value);
+    ledger_.update_dropped(offer.round, client);
+  }
   for (const auto& [round, client] : updates_.list())
     if (!known.contains({round, client})) updates_.erase(round, client);
   if (!fs::exists(updates_dir_)) return;
@@ -62,17 +70,23 @@ void RunStore::store_update(const ClientId& client, const UpdateOffer& offer,
   ledger_.update_stored(client, offer);
 }
 
-RoundRecord RunStore::commit(const CommitRound& action, std::int64_t bytes_down) {
+std::optional<RoundRecord> RunStore::commit(const CommitRound& action, std::int64_t bytes_down) {
   std::map<ClientId, UpdateOffer> contributors;
   for (const auto& [client, offer] : ledger_.updates(action.round)) contributors.emplace(client, offer);
   std::set<ClientId> wanted(action.contributors.begin(), action.contributors.end());
   std::erase_if(contributors, [&](const auto& entry) { return !wanted.contains(entry.first); });
-  if (contributors.empty())
-    throw IoError("every contributor of the round was revoked while it was being committed");
+  if (contributors.empty()) return std::nullopt;  // each was revoked since the engine asked
   step("fold");
   Commit commit =
       commit_round(action.round, adapter_, contributors, updates_, *aggregator_, *optimizer_);
+  for (const auto& [client, error] : commit.dropped) {
+    log::warn("client {}: its update of round {} is not folded: {}", client.name, action.round.value,
+              error.message);
+    ledger_.update_dropped(action.round, client);
+    updates_.erase(action.round, client);
+  }
   RoundRecord& record = commit.record;
+  if (record.participants.empty()) return std::nullopt;
   step("write adapter");
   const AdapterStore::Stored stored =
       adapters_.write(record.version, commit.adapter, optimizer_->state());

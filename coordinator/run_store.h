@@ -1,6 +1,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,8 +30,10 @@ class RunStore {
 
   void round_opened(RoundId round, const std::vector<ClientId>& cohort);
   void store_update(const ClientId& client, const UpdateOffer& offer, std::span<const std::byte> bytes);
-  /// Folds, writes the adapter, then one ledger transaction; the updates' files go last.
-  RoundRecord commit(const CommitRound& action, std::int64_t bytes_down);
+  /// Folds, writes the adapter, then one ledger transaction; the updates' files go last. Nothing when
+  /// no contributor is left (revoked meanwhile, or its update cannot be folded): the round must open
+  /// again.
+  std::optional<RoundRecord> commit(const CommitRound& action, std::int64_t bytes_down);
   EvaluationRecord evaluated(const RecordEvaluation& evaluation);
 
  private:

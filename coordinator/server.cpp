@@ -19,6 +19,12 @@ constexpr auto kFlushing = std::chrono::seconds(1);  // the last messages leave 
 constexpr auto kFarewell =
     std::chrono::seconds(10);  // a client that is reconnecting just now learns that the run is over
 
+struct Committed {
+  std::optional<RoundRecord> record;  ///< none: the round opens again as `open` says
+  std::vector<std::byte> adapter_file;
+  RunState open;
+};
+
 TransportConfig bound_to(const std::string& listen, TransportConfig config) {
   config.listen = listen;
   return config;
@@ -55,8 +61,8 @@ void Server::start() {
   const RunState state = store_.ledger().run_state();
   journal_.restore(store_.ledger().rounds(), store_.ledger().evaluations());
   apply_clients(store_.ledger().clients());
-  const AdmissionRules rules{identity_.run_id, identity_.base_digest, experiment_.aggregation.codec,
-                             store_.layout(), experiment_.transport.max_update_bytes};
+  const AdmissionRules rules =
+      admission_rules(experiment_, identity_.run_id, identity_.base_digest, store_.layout());
   gateway_ = std::make_unique<Gateway>(
       io_, compute_, bound_to(listen_endpoint(run_, experiment_), experiment_.transport),
       read_curve_keys(run_.server_key()), allowed_, rules,
@@ -199,12 +205,17 @@ void Server::perform(const CommitRound& action) {
   const std::int64_t bytes_down = sent - std::exchange(bytes_down_before_, sent);
   on_disk(
       [action, bytes_down](RunStore& store) {
-        RoundRecord record = store.commit(action, bytes_down);
-        std::vector<std::byte> file = store.adapters().file_bytes(record.version);
-        return std::pair(std::move(record), std::move(file));
+        Committed made{store.commit(action, bytes_down), {}, {}};
+        if (made.record)
+          made.adapter_file = store.adapters().file_bytes(made.record->version);
+        else
+          made.open = store.ledger().run_state();
+        return made;
       },
-      [this](std::pair<RoundRecord, std::vector<std::byte>> made) {
-        committed(made.first, std::move(made.second));
+      [this, action, bytes_down](Committed made) {
+        if (made.record) return committed(*made.record, std::move(made.adapter_file));
+        bytes_down_before_ -= bytes_down;  // counted with the commit that comes
+        handle(CommitFailed{action.round, made.open.open_cohort, made.open.stored});
       });
 }
 

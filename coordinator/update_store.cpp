@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "core/digest.h"
 #include "core/error.h"
 #include "core/files.h"
 
@@ -24,8 +25,11 @@ fs::path DiskUpdateStore::file_of(RoundId round, const ClientId& client) const {
 
 void DiskUpdateStore::put(RoundId round, const ClientId& client, std::span<const std::byte> bytes) {
   const fs::path file = file_of(round, client);
-  fs::create_directories(file.parent_path());
-  write_file_atomically(file, bytes);
+  if (fs::create_directories(file.parent_path())) {
+    fs::permissions(file.parent_path(), fs::perms::owner_all);
+    sync_directory(dir_);
+  }
+  write_file_atomically(file, bytes, 0600);
 }
 
 std::vector<std::byte> DiskUpdateStore::get(RoundId round, const ClientId& client) const {
@@ -55,6 +59,11 @@ void DiskUpdateStore::erase(RoundId round, const ClientId& client) {
   std::error_code ignored;  // what stays behind is found again at the next start
   fs::remove(file, ignored);
   fs::remove(file.parent_path(), ignored);  // only when empty
+}
+
+bool DiskUpdateStore::holds(RoundId round, const ClientId& client, const std::string& sha256) const {
+  const fs::path file = file_of(round, client);
+  return fs::is_regular_file(file) && to_hex(sha256_file(file)) == sha256;
 }
 
 void MemoryUpdateStore::put(RoundId round, const ClientId& client, std::span<const std::byte> bytes) {

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <map>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -22,7 +23,8 @@ class UpdateStore {
   virtual void erase(RoundId round, const ClientId& client) = 0;         ///< absent: nothing
 };
 
-/// updates/<round>/<client>.update, each written as temp + fsync + rename.
+/// updates/<round>/<client>.update, each written as temp + fsync + rename; only the owner may read
+/// them.
 class DiskUpdateStore final : public UpdateStore {
  public:
   explicit DiskUpdateStore(std::filesystem::path dir);
@@ -30,6 +32,8 @@ class DiskUpdateStore final : public UpdateStore {
   std::vector<std::byte> get(RoundId round, const ClientId& client) const override;
   std::vector<std::pair<RoundId, ClientId>> list() const override;
   void erase(RoundId round, const ClientId& client) override;
+  /// Whether the file is there and reads as the bytes of this SHA-256 (hex).
+  bool holds(RoundId round, const ClientId& client, const std::string& sha256) const;
 
  private:
   std::filesystem::path file_of(RoundId round, const ClientId& client) const;

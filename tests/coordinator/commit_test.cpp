@@ -72,6 +72,79 @@ TEST_CASE("commit: an update that no longer reads is the disk's fault") {
       IoError);
 }
 
+TEST_CASE("commit: what is stored but too large to fold is dropped, and the others make the adapter") {
+  const LayoutPtr layout = small_layout();
+  ParameterSet base(layout);
+  fill_normal(Seed(2), base.values(), 1);
+  const FakeUpdate good = fake_update(layout, "a", RoundId{1}, AdapterVersion{0});
+  FakeUpdate huge = fake_update(layout, "b", RoundId{1}, AdapterVersion{0});
+  ParameterSet delta(layout);
+  for (float& value : delta.values()) value = 1e38F;
+  huge.bytes = make_codec("fp32")->encode(delta);
+  MemoryUpdateStore updates;
+  updates.put(RoundId{1}, {"a"}, good.bytes);
+  updates.put(RoundId{1}, {"b"}, huge.bytes);
+  const auto fold = [&](const std::map<ClientId, UpdateOffer>& contributors,
+                        ServerOptimizer& optimizer) {
+    const auto aggregator = make_aggregator({});
+    return commit_round(RoundId{1}, base, contributors, updates, *aggregator, optimizer);
+  };
+  AggregationConfig config;
+  config.server_optimizer = "fedavgm";
+  const auto optimizer = make_server_optimizer(config), calm = make_server_optimizer(config);
+  const Commit both = fold({{{"a"}, good.offer}, {{"b"}, huge.offer}}, *optimizer);
+  REQUIRE(both.dropped.size() == 1);
+  CHECK(both.dropped[0].first == ClientId{"b"});
+  CHECK(both.dropped[0].second.code == ErrorCode::kNumeric);
+  CHECK(adapter_file_bytes(both.adapter) ==
+        adapter_file_bytes(fold({{{"a"}, good.offer}}, *calm).adapter));
+
+  const Commit none = fold({{{"b"}, huge.offer}}, *optimizer);
+  CHECK(none.record.participants.empty());
+  CHECK(adapter_file_bytes(none.adapter) == adapter_file_bytes(base));
+}
+
+TEST_CASE("commit: an adapter that would not be finite is not made, and the optimizer has not moved") {
+  const LayoutPtr layout = small_layout();
+  ParameterSet base(layout);
+  const FakeUpdate update = fake_update(layout, "a", RoundId{1}, AdapterVersion{0});
+  MemoryUpdateStore updates;
+  updates.put(RoundId{1}, {"a"}, update.bytes);
+  AggregationConfig config;
+  config.server_optimizer = "fedavgm";
+  const auto optimizer = make_server_optimizer(config);
+  std::vector<ParameterSet> runaway;
+  for (float& value : runaway.emplace_back(layout).values()) value = std::numeric_limits<float>::max();
+  const std::vector<std::byte> before = adapter_file_bytes(runaway[0]);
+  for (float& value : base.values()) value = std::numeric_limits<float>::max();
+  REQUIRE(optimizer->restore(std::move(runaway)));
+  const auto aggregator = make_aggregator(config);
+  const Commit commit =
+      commit_round(RoundId{1}, base, {{ClientId{"a"}, update.offer}}, updates, *aggregator, *optimizer);
+  CHECK(commit.record.participants.empty());
+  CHECK(commit.dropped.size() == 1);
+  CHECK(adapter_file_bytes(commit.adapter) == adapter_file_bytes(base));
+  REQUIRE(optimizer->state().size() == 1);
+  CHECK(adapter_file_bytes(*optimizer->state()[0]) == before);
+}
+
+TEST_CASE("decode: a norm above the run's limit is refused") {
+  const LayoutPtr layout = small_layout();
+  FakeUpdate update = fake_update(layout, "a", RoundId{1}, AdapterVersion{0});
+  ParameterSet delta(layout);
+  delta.values()[0] = 3;
+  delta.values()[1] = 4;
+  update.bytes = make_codec("fp32")->encode(delta);
+  CHECK(decode_update(update.offer, update.bytes, layout));
+  CHECK(decode_update(update.offer, update.bytes, layout, 5 * 1.001));
+  CHECK(decode_update(update.offer, update.bytes, layout, 4.99).error().code == ErrorCode::kNumeric);
+  for (const float value : {1e7F, 1e38F}) {
+    delta.values()[0] = value;
+    CHECK(decode_update(update.offer, make_codec("fp32")->encode(delta), layout).error().code ==
+          ErrorCode::kNumeric);
+  }
+}
+
 TEST_CASE("decode: another layout and a NaN are refused") {
   const LayoutPtr layout = small_layout();
   FakeUpdate update = fake_update(layout, "a", RoundId{1}, AdapterVersion{0});

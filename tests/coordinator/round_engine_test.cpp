@@ -296,3 +296,36 @@ TEST_CASE("cohort: depends on who is there and on the seed, not on who came firs
   CHECK(cohorts[0].size() == 5);
   CHECK(cohorts[0] == cohorts[1]);
 }
+
+TEST_CASE("engine: a commit that had nobody left to fold opens its round again") {
+  EngineDriver d(rounds(1, 1));
+  d.arrive("a");
+  d.evaluate("a");
+  d.arrive("b");
+  const ClientId a{"a"};
+  const UpdateOffer offer = offer_of(a, RoundId{1}, AdapterVersion{0});
+  d.on(OfferArrived{a, offer});
+  d.on(UpdateArrived{a, offer});
+  d.on(UpdateStored{a, offer});
+  REQUIRE(actions_of<CommitRound>(d.last).size() == 1);
+  SUBCASE("revoked: another client takes its place") {
+    d.on(ClientRevoked{a});
+    d.on(CommitFailed{RoundId{1}, {}, {}});
+    REQUIRE(sent<RoundPlan>(d.last).size() == 1);
+    CHECK(sent<RoundPlan>(d.last)[0].first == "b");
+  }
+  SUBCASE("revoked, which is noticed later") {
+    d.on(CommitFailed{RoundId{1}, {}, {}});
+    d.on(ClientRevoked{a});
+    CHECK(d.engine.phase() == EnginePhase::kTraining);
+    CHECK(d.engine.open_round()->cohort() == std::vector<ClientId>{{"b"}});
+  }
+  SUBCASE("its update could not be folded: it is asked again") {
+    d.on(CommitFailed{RoundId{1}, {a}, {}});
+    CHECK(actions_of<RoundAbandoned>(d.last).size() == 1);
+    REQUIRE(sent<RoundPlan>(d.last).size() == 1);
+    CHECK(sent<RoundPlan>(d.last)[0].first == "a");
+    d.on(OfferArrived{a, offer});
+    CHECK(actions_of<RequestUpdate>(d.last).size() == 1);
+  }
+}

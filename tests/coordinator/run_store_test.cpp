@@ -130,9 +130,60 @@ TEST_CASE("run store: a revoked client's stored update is not folded") {
   const RunState state = store.ledger().run_state();
   CHECK(state.open_cohort == std::vector<ClientId>{{"a"}});
   CHECK_FALSE(state.stored.contains({"b"}));
-  const RoundRecord record = store.commit(CommitRound{RoundId{1}, {ClientId{"a"}}, 1}, 0);
-  CHECK(record.participants.size() == 1);
+  const auto record = store.commit(CommitRound{RoundId{1}, {ClientId{"a"}}, 1}, 0);
+  REQUIRE(record);
+  CHECK(record->participants.size() == 1);
   CHECK(DiskUpdateStore(run.updates()).list().empty());
+}
+
+TEST_CASE(
+    "run store: with every contributor revoked nothing is committed, and the round is as open as "
+    "before") {
+  const TempDir dir;
+  write_tiny_base(dir / "base");
+  const RunDirectory run = make_run(dir, small_experiment(dir / "base"));
+  RunStore store(run);
+  store.round_opened(RoundId{1}, kClients);
+  const FakeUpdate update = fake_update(store.layout(), "b", RoundId{1}, AdapterVersion{0});
+  store.store_update({"b"}, update.offer, update.bytes);
+  Ledger(run.ledger()).revoke({"b"});
+  CHECK_FALSE(store.commit(CommitRound{RoundId{1}, {ClientId{"b"}}, 1}, 0));
+  CHECK(store.ledger().run_state().open_cohort == std::vector<ClientId>{{"a"}});
+  CHECK(store.ledger().rounds().empty());
+}
+
+TEST_CASE("run store: a missing or damaged stored update is dropped at the next start, not fatal") {
+  const TempDir dir;
+  write_tiny_base(dir / "base");
+  const RunDirectory run = make_run(dir, small_experiment(dir / "base"));
+  const auto store_all = [](RunStore& store) {
+    for (const ClientId& client : kClients) {
+      const FakeUpdate update = fake_update(store.layout(), client.name, RoundId{1}, AdapterVersion{0});
+      store.store_update(client, update.offer, update.bytes);
+    }
+  };
+  {
+    RunStore store(run);
+    store.round_opened(RoundId{1}, kClients);
+    store_all(store);
+  }
+  const std::filesystem::path round = run.updates() / "0001";
+  const auto permissions = [](const std::filesystem::path& path) {
+    return std::filesystem::status(path).permissions() & std::filesystem::perms::mask;
+  };
+  using std::filesystem::perms;
+  CHECK(permissions(run.updates()) == perms::owner_all);
+  CHECK(permissions(round) == perms::owner_all);
+  CHECK(permissions(round / "a.update") == (perms::owner_read | perms::owner_write));
+  std::filesystem::remove(round / "a.update");
+  write_file_atomically(round / "b.update", "damaged");
+  RunStore store(run);
+  const RunState state = store.ledger().run_state();
+  CHECK(state.stored.empty());
+  CHECK(state.open_cohort == kClients);
+  CHECK_FALSE(std::filesystem::exists(round / "b.update"));
+  store_all(store);
+  REQUIRE(store.commit(CommitRound{RoundId{1}, kClients, 1}, 0));
 }
 
 TEST_CASE(

@@ -138,10 +138,18 @@ TEST_CASE("server: a bad update costs its sender that update, and nobody else an
          std::memcpy(u.bytes.data() + u.bytes.size() - sizeof nan, &nan, sizeof nan);
          seal(u);
        }},
+      {"1e38", ErrorCode::kNumeric,
+       [&](FakeUpdate& u) {
+         const float huge = 1e38F;
+         std::memcpy(u.bytes.data() + u.bytes.size() - sizeof huge, &huge, sizeof huge);
+         seal(u);
+       }},
       {"other layout", ErrorCode::kMismatch,
        [](FakeUpdate& u) { u.offer.layout_digest = std::string(64, 'b'); }},
       {"other codec", ErrorCode::kMismatch, [](FakeUpdate& u) { u.offer.codec = "int1"; }},
       {"no weight", ErrorCode::kMalformed, [](FakeUpdate& u) { u.offer.supervised_tokens = 0; }},
+      {"too much weight", ErrorCode::kMalformed,
+       [](FakeUpdate& u) { u.offer.supervised_tokens = 1LL << 39; }},
   };
   for (const Case& c : cases) {
     CAPTURE(std::string(c.what));
