@@ -21,8 +21,10 @@ namespace {
 constexpr int kMostChunksAtOnce = 64;
 constexpr std::size_t kAdaptersKept = 2;
 
-// The first fault of a peer is logged, then ever fewer: a hostile client must not fill the disk.
-bool worth_a_line(std::uint64_t count) { return (count & (count - 1)) == 0; }
+// A peer's first faults are logged, then ever fewer: each kind of trouble is seen, and a hostile client
+// does not fill the disk.
+constexpr std::uint64_t kFirstFaults = 16;
+bool worth_a_line(std::uint64_t count) { return count <= kFirstFaults || (count & (count - 1)) == 0; }
 
 std::string update_transfer(RoundId round) { return fmt::format("update/{}", round.value); }
 
@@ -49,7 +51,9 @@ Gateway::Gateway(asio::io_context& io, asio::thread_pool& compute, const Transpo
       link_(io, transport, keys, allowed,
             ServerLinkEvents{
                 [this](const ClientId& client, Frame frame) { on_frame(client, std::move(frame)); },
-                [this](const ClientId& client, const Error& error) { refused_(client, error); },
+                [this](const ClientId& client, const Error& error) {
+                  if (worth_a_line(++sessions_[client].faults)) refused_(client, error);
+                },
                 [this](const ClientId& client) { on_lost(client); }}) {}
 
 // ---- out
@@ -59,8 +63,10 @@ void Gateway::send(const ClientId& client, const Message& message) {
 }
 
 void Gateway::reject(const ClientId& client, RoundId round, const Error& error) {
-  log::warn("client {}: update of round {} refused: {}", client.name, round.value, error.message);
-  refused_(client, error);
+  if (worth_a_line(++sessions_[client].faults)) {
+    log::warn("client {}: update of round {} refused: {}", client.name, round.value, error.message);
+    refused_(client, error);
+  }
   send(client, UpdateRejected{round, error.code, error.message});
 }
 
@@ -139,8 +145,9 @@ void Gateway::on(const ClientId& client, const EvaluationReport& report) {
 }
 
 void Gateway::on(const ClientId& client, const TrainingFailed& failed) {
-  log::warn("client {}: could not do its part of round {}: {}", client.name, failed.round.value,
-            failed.reason);
+  if (worth_a_line(++sessions_[client].faults))
+    log::warn("client {}: could not do its part of round {}: {}", client.name, failed.round.value,
+              failed.reason);
   emit(TrainingFailedArrived{client, failed});
 }
 
@@ -229,9 +236,10 @@ void Gateway::give_up(const ClientId& client, RoundId round, const Error& error)
 }
 
 void Gateway::complain(const ClientId& client, const Error& error) {
+  const std::uint64_t count = ++sessions_[client].faults;
+  if (!worth_a_line(count)) return;
+  log::warn("client {}: refused: {} ({} so far)", client.name, error.message, count);
   refused_(client, error);
-  if (const std::uint64_t count = ++sessions_[client].faults; worth_a_line(count))
-    log::warn("client {}: refused: {} ({} so far)", client.name, error.message, count);
 }
 
 }  // namespace fennec
