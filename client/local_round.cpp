@@ -74,16 +74,16 @@ Result<TrainedUpdate> LocalRound::train(const RoundPlan& plan, const ParameterSe
 
 Result<EvaluationReport> LocalRound::evaluate(const RoundPlan& plan, const ParameterSet& adapter,
                                               const std::stop_token& stop) const {
-  if (data_.test.empty()) return fail(ErrorCode::kNotFound, "no test examples");
+  EvaluationReport report;
+  report.round = plan.round;
+  report.version = plan.version;
+  if (data_.test.empty()) return report;  // nothing to add is an answer: nobody waits for this device
   EvaluateOptions options;
   options.max_tokens = static_cast<std::size_t>(experiment_.train.max_sequence_tokens);
   options.stop = stop;
   ParameterSet attached = adapter.clone();
   const LoraAttachment attachment(model_, attached, to_peft_config(experiment_.lora, "", {}),
                                   /*trainable=*/false);
-  EvaluationReport report;
-  report.round = plan.round;
-  report.version = plan.version;
   report.num_examples = static_cast<std::int64_t>(data_.test.size());
   report.metrics = fennec::evaluate(model_, tokenizer_, data_.test, options).to_sums();
   report.supervised_tokens = scored_tokens(report.metrics);

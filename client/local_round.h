@@ -38,7 +38,7 @@ class LocalRound {
   /// data.
   Result<TrainedUpdate> train(const RoundPlan& plan, const ParameterSet& adapter,
                               const TrainHooks& hooks = {}) const;
-  /// Sums over the device's test examples; kNotFound without any, kBudget when stopped.
+  /// Sums over the device's test examples, an empty report without any; kBudget when stopped.
   Result<EvaluationReport> evaluate(const RoundPlan& plan, const ParameterSet& adapter,
                                     const std::stop_token& stop = {}) const;
 

@@ -14,6 +14,7 @@ EvaluationRecord pool_evaluation(const RecordEvaluation& evaluation) {
   EvaluationRecord out{evaluation.after_round, evaluation.version, 0, 0, 0, {}};
   EvaluationTally pooled;
   for (const auto& [client, report] : evaluation.reports) {
+    if (report.num_examples == 0) continue;
     const Result<EvaluationTally> tally = EvaluationTally::from_sums(report.metrics);
     if (!tally) continue;
     pooled.merge(*tally);

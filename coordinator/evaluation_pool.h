@@ -8,7 +8,8 @@
 namespace fennec {
 
 /// One evaluation over the examples of all clients: their sums are merged (core/evaluation_tally.h), so
-/// the pooled figures equal an evaluation in one place. Reports whose sums do not parse are left out.
+/// the pooled figures equal an evaluation in one place. Empty reports (a device without test examples)
+/// and those whose sums do not parse are left out.
 EvaluationRecord pool_evaluation(const RecordEvaluation& evaluation);
 
 }  // namespace fennec

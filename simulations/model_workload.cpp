@@ -30,11 +30,7 @@ class ModelWork final : public LocalWork {
 
   Result<EvaluationReport> evaluate(const RoundPlan& plan, const ParameterSet& adapter,
                                     std::size_t data_set, const std::stop_token& stop) override {
-    if (!sets_[data_set].test.empty()) return round_on(data_set).evaluate(plan, adapter, stop);
-    EvaluationReport nothing;
-    nothing.round = plan.round;
-    nothing.version = plan.version;
-    return nothing;
+    return round_on(data_set).evaluate(plan, adapter, stop);
   }
 
  private:

@@ -101,9 +101,7 @@ void VirtualCoordinator::perform(const CommitRound& action) {
 }
 
 void VirtualCoordinator::perform(const RecordEvaluation& action) {
-  RecordEvaluation asked = action;
-  std::erase_if(asked.reports, [](const auto& report) { return report.second.num_examples == 0; });
-  around_.evaluated(pool_evaluation(asked));
+  around_.evaluated(pool_evaluation(action));
 }
 
 void VirtualCoordinator::perform(const RoundAbandoned& action) { around_.abandoned(action); }

@@ -1,3 +1,4 @@
+#include "coordinator/ledger.h"
 #include "tests/e2e/federation.h"
 
 #include "tests/support/doctest_torch.h"
@@ -91,4 +92,19 @@ TEST_CASE("a device killed in the middle of training resumes, with the bytes of 
   CAPTURE(federation.client_log(0));
   REQUIRE(ended);
   CHECK((federation.adapter(kRounds) == undisturbed_adapter()));
+}
+
+TEST_CASE(
+    "a device without test examples answers every evaluation with nothing and takes part to the end") {
+  constexpr int kManyRounds = 6;  // and an evaluation before, after and between
+  Federation federation(kClients, kManyRounds, kCohort + ", evaluate_every: 1");
+  write_device_data(federation.file("data"), {Federation::name(0), switch_examples(0, 24), {}});
+  complete(federation);
+  const Ledger ledger(federation.run() / "ledger.sqlite", /*read_only=*/true);
+  CHECK(ledger.rounds().size() == kManyRounds);
+  REQUIRE(ledger.evaluations().size() == kManyRounds + 1);
+  for (const EvaluationRecord& evaluation : ledger.evaluations()) {
+    CHECK(evaluation.clients == kClients - 1);
+    CHECK(evaluation.num_examples == 6 * (kClients - 1));
+  }
 }
