@@ -24,7 +24,10 @@
 namespace fennec {
 namespace {
 
-constexpr int kMostRefusals = 3;
+// A coordinator reads its enrolments once a second and may be restarting: a device gives up after this
+// long of nothing but refusals, and after this many.
+constexpr double kRefusedSeconds = 10;
+constexpr int kFewestRefusals = 3;
 constexpr double kStallSeconds = 15;
 
 std::filesystem::path base_of(const RunOptions& options, const EnrolmentBundle& bundle) {
@@ -101,7 +104,8 @@ class LiveClient {
         "{} refused the handshake: this device is not enrolled (any more), or the coordinator has "
         "another key",
         bundle_.endpoint);
-    if (++refusals_ >= kMostRefusals)
+    if (refusals_++ == 0) first_refusal_ = clock_.now();
+    if (refusals_ >= kFewestRefusals && clock_.now() - first_refusal_ >= from_seconds(kRefusedSeconds))
       stop(1, "the coordinator does not admit " + bundle_.client + "; enrol it again");
   }
 
@@ -250,7 +254,8 @@ class LiveClient {
   std::optional<LocalWorker> worker_;
   RoundPlan preparing_;
   ParameterSet adapter_;  ///< prepared, not yet handed to the worker
-  int refusals_ = 0;
+  int refusals_ = 0;      ///< in a row
+  TimePoint first_refusal_{};
   int exit_code_ = 1;
 };
 
