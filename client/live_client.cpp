@@ -29,6 +29,7 @@ namespace {
 constexpr double kRefusedSeconds = 10;
 constexpr int kFewestRefusals = 3;
 constexpr double kStallSeconds = 15;
+constexpr auto kGoodbye = std::chrono::milliseconds(200);  // what the last message gets to leave
 
 std::filesystem::path base_of(const RunOptions& options, const EnrolmentBundle& bundle) {
   if (!options.base.empty()) return options.base;
@@ -53,13 +54,13 @@ class LiveClient {
         agent_(bundle_.run_id, hello(), clock_, outbox_.offer()),
         agent_timer_(io_),
         stall_timer_(io_),
+        leave_timer_(io_),
         signals_(io_, SIGINT, SIGTERM) {}
 
   int run() {
     signals_.async_wait([this](const boost::system::error_code& error, int) {
       if (error) return;
-      link_->send({Goodbye{}, {}});
-      stop(1, "interrupted; the same command goes on from here");
+      take_leave(1, "interrupted; the same command goes on from here");
     });
     link_.emplace(io_, TransportConfig{}, bundle_, link_events());
     io_.run();
@@ -83,19 +84,25 @@ class LiveClient {
   ClientLinkEvents link_events() {
     ClientLinkEvents events;
     events.up = [this] {
+      if (leaving_) return;
       refusals_ = 0;
       log_.connected(bundle_.endpoint);
       handle(LinkUp{});
     };
     events.down = [this] {
+      if (leaving_) return io_.stop();
       log_.disconnected();
       handle(LinkDown{});
     };
-    events.frame = [this](Frame frame) { on_frame(std::move(frame)); };
+    events.frame = [this](Frame frame) {
+      if (!leaving_) on_frame(std::move(frame));
+    };
     events.bad_frame = [](const Error& error) {
       log::warn("a message of the coordinator was not understood: {}", error.message);
     };
-    events.refused = [this] { on_refused(); };
+    events.refused = [this] {
+      if (!leaving_) on_refused();
+    };
     return events;
   }
 
@@ -187,6 +194,7 @@ class LiveClient {
   // ---- the agent's wishes
 
   void handle(const AgentEvent& event) {
+    if (leaving_) return;
     for (auto& action : agent_.handle(event)) std::visit([this](auto& a) { act(a); }, action);
   }
 
@@ -224,11 +232,25 @@ class LiveClient {
     });
   }
   void act(const Reconnect&) { link_->reconnect(); }
-  void act(const Stop& a) { stop(a.success ? 0 : 1, a.reason); }
+  void act(const Stop& a) {
+    if (a.success) return take_leave(0, a.reason);
+    stop(1, a.reason);
+  }
 
   void fail_work(RoundId round, const Error& error) {
     log_.failed(round, error);
     handle(WorkFailed{round, error});
+  }
+
+  /// Says goodbye and ends once the coordinator has hung up, or a moment later.
+  void take_leave(int exit_code, const std::string& reason) {
+    if (std::exchange(leaving_, true)) return;
+    exit_code_ = exit_code;
+    log_.stopped(exit_code == 0, reason);
+    if (worker_) worker_->cancel();
+    link_->send({Goodbye{}, {}});
+    leave_timer_.expires_after(kGoodbye);
+    leave_timer_.async_wait([this](const boost::system::error_code&) { io_.stop(); });
   }
 
   void stop(int exit_code, const std::string& reason) {
@@ -246,7 +268,7 @@ class LiveClient {
   SteadyClock clock_;
   ClientAgent agent_;
   boost::asio::io_context io_;
-  boost::asio::steady_timer agent_timer_, stall_timer_;
+  boost::asio::steady_timer agent_timer_, stall_timer_, leave_timer_;
   boost::asio::signal_set signals_;
   std::optional<ClientLink> link_;
   std::optional<Experiment> experiment_;
@@ -257,6 +279,7 @@ class LiveClient {
   int refusals_ = 0;      ///< in a row
   TimePoint first_refusal_{};
   int exit_code_ = 1;
+  bool leaving_ = false;
 };
 
 }  // namespace
