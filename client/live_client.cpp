@@ -139,6 +139,7 @@ class LiveClient {
     link_->set_timing(experiment_->transport.heartbeat_s, experiment_->transport.peer_timeout_s);
     fetch_.emplace(*experiment_, adapter_layout(*experiment_, base_), state_.adapters());
     LocalWorkerEvents events;
+    events.resumed = [this](RoundId round, std::int64_t step) { log_.resumed(round, step); };
     events.trained = [this](TrainedUpdate update) {
       outbox_.put(update.offer, update.payload);
       log_.trained(update.offer.round, update.report, update.offer.payload_bytes);

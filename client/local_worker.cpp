@@ -63,7 +63,10 @@ void LocalWorker::train(const RoundPlan& plan, ParameterSet adapter) {
     TrainHooks hooks;
     hooks.stop = std::move(stop);
     hooks.checkpoint = checkpoint_;
-    hooks.on_step = [&plan](std::int64_t step, std::int64_t total, double loss) {
+    hooks.on_step = [this, &plan, first = true, ticket](std::int64_t step, std::int64_t total,
+                                                        double loss) mutable {
+      if (std::exchange(first, false) && step > 1)
+        post(ticket, [this, round = plan.round, step] { events_.resumed(round, step); });
       log::debug("round {}: step {} of {}, loss {:.4f}", plan.round.value, step, total, loss);
     };
     auto update = local.train(plan, *start, hooks);

@@ -15,6 +15,7 @@ class io_context;
 namespace fennec {
 
 struct LocalWorkerEvents {
+  std::function<void(RoundId, std::int64_t step)> resumed;  ///< from a checkpoint, with this step > 1
   std::function<void(TrainedUpdate)> trained;
   std::function<void(EvaluationReport)> evaluated;
   std::function<void(RoundId, const Error&)> failed;

@@ -39,6 +39,11 @@ void RunLog::planned(const RoundPlan& plan) const {
            {"version", plan.version.value}});
 }
 
+void RunLog::resumed(RoundId round, std::int64_t step) const {
+  log::info("round {}: training goes on from its checkpoint with step {}", round.value, step);
+  if (json_) print({{"event", "resumed"}, {"round", round.value}, {"step", step}});
+}
+
 void RunLog::trained(RoundId round, const TrainReport& report, std::int64_t payload_bytes) const {
   log::info(
       "round {}: trained {} steps on {} tokens in {:.1f} s, loss {:.4f} to {:.4f} nats per token; "

@@ -15,6 +15,7 @@ class RunLog {
   void connected(const std::string& endpoint) const;
   void disconnected() const;
   void planned(const RoundPlan& plan) const;
+  void resumed(RoundId round, std::int64_t step) const;  ///< the first step of this process
   void trained(RoundId round, const TrainReport& report, std::int64_t payload_bytes) const;
   void evaluated(const EvaluationReport& report) const;
   void accepted(RoundId round) const;
