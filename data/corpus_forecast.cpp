@@ -133,71 +133,86 @@ std::string numbered(RandomStream& random, std::string_view name) {
   return std::string(name) + (chance(random, 0.6) ? std::to_string(integer_in(random, 1, 60)) : "");
 }
 
-Place make_place(RandomStream& random, Scene& scene, std::size_t hours) {
+void fill_home(RandomStream& random, Scene& scene, Place& place, std::size_t hours) {
   static constexpr std::array<std::string_view, 5> kHomes = {"home", "house", "flat", "site", "meter"};
+  const bool ask_load = chance(random, 0.55);
+  scene = {ask_load ? "load" : "PV",
+           ask_load ? "W" : "W/kW",
+           numbered(random, pick(random, kHomes)),
+           {ask_load ? "PV" : "load", "out"},
+           {ask_load ? "W/kW" : "W", "C"},
+           true,
+           {"low", "medium", "high"},
+           {300, 900, 1e9}};
+  const std::vector<double> pv = solar(random, hours),
+                            load = household_load(random, hours, place.weekday);
+  place.main = ask_load ? load : pv;
+  place.others = {ask_load ? pv : load, outdoor_temperature(random, hours)};
+}
+
+void fill_air(RandomStream& random, Scene& scene, Place& place, std::size_t hours) {
   static constexpr std::array<std::string_view, 6> kStations = {"station", "park",   "north",
                                                                 "harbor",  "center", "school"};
   static constexpr std::array<std::string_view, 4> kAir = {"PM2.5", "PM10", "NO2", "O3"};
+  scene = {std::string(pick(random, kAir)),
+           "ug/m3",
+           numbered(random, pick(random, kStations)),
+           {"T", "dew", "wind"},
+           {"C", "C", "m/s"},
+           false,
+           {"excellent", "good", "light", "moderate", "heavy", "severe"},
+           {35, 75, 115, 150, 250, 1e9}};
+  place.main = pollutant(random, hours);
+  place.others = {outdoor_temperature(random, hours), outdoor_temperature(random, hours),
+                  persistent(random, hours, 0.9, 2)};
+  for (double& w : place.others[2]) w = std::abs(w);
+}
+
+void fill_counts(RandomStream& random, Scene& scene, Place& place, std::size_t hours) {
   static constexpr std::array<std::string_view, 4> kCounts = {"cars", "visitors", "requests", "bikes"};
+  scene = {std::string(pick(random, kCounts)), "/h",          numbered(random, "gate"), {}, {}, false,
+           {"quiet", "normal", "busy"},        {20, 120, 1e9}};
+  place.main = count_by_hour(random, hours, place.weekday);
+}
+
+void fill_level(RandomStream& random, Scene& scene, Place& place, std::size_t hours) {
   static constexpr std::array<std::string_view, 4> kLevels = {"battery", "tank", "soil", "humidity"};
+  scene = {std::string(pick(random, kLevels)),
+           "%",
+           numbered(random, "node"),
+           {},
+           {},
+           false,
+           {"low", "ok", "full"},
+           {30, 80, 1e9}};
+  place.main = slow_level(random, hours);
+}
+
+void fill_room(RandomStream& random, Scene& scene, Place& place, std::size_t hours) {
+  scene = {chance(random, 0.5) ? "T" : "temp", "C",          numbered(random, "room"), {}, {}, false,
+           {"cold", "mild", "warm"},           {10, 20, 1e9}};
+  place.main = outdoor_temperature(random, hours);
+  for (double& t : place.main) t = std::round(t);
+}
+
+/// The order of the draws is part of what a seed means: the shipped model's corpus follows from it.
+Place make_place(RandomStream& random, Scene& scene, std::size_t hours) {
   Place place{integer_in(random, 0, 6), {}, {}};
   switch (random.below(6)) {
     case 0:
-    case 1: {
-      const bool ask_load = chance(random, 0.55);
-      scene = {ask_load ? "load" : "PV",
-               ask_load ? "W" : "W/kW",
-               numbered(random, pick(random, kHomes)),
-               {ask_load ? "PV" : "load", "out"},
-               {ask_load ? "W/kW" : "W", "C"},
-               true,
-               {"low", "medium", "high"},
-               {300, 900, 1e9}};
-      const std::vector<double> pv = solar(random, hours),
-                                load = household_load(random, hours, place.weekday);
-      place.main = ask_load ? load : pv;
-      place.others = {ask_load ? pv : load, outdoor_temperature(random, hours)};
+    case 1:
+      fill_home(random, scene, place, hours);
       break;
-    }
     case 2:
     case 3:
-      scene = {std::string(pick(random, kAir)),
-               "ug/m3",
-               numbered(random, pick(random, kStations)),
-               {"T", "dew", "wind"},
-               {"C", "C", "m/s"},
-               false,
-               {"excellent", "good", "light", "moderate", "heavy", "severe"},
-               {35, 75, 115, 150, 250, 1e9}};
-      place.main = pollutant(random, hours);
-      place.others = {outdoor_temperature(random, hours), outdoor_temperature(random, hours),
-                      persistent(random, hours, 0.9, 2)};
-      for (double& w : place.others[2]) w = std::abs(w);
+      fill_air(random, scene, place, hours);
       break;
     case 4:
-      scene = {
-          std::string(pick(random, kCounts)), "/h",          numbered(random, "gate"), {}, {}, false,
-          {"quiet", "normal", "busy"},        {20, 120, 1e9}};
-      place.main = count_by_hour(random, hours, place.weekday);
+      fill_counts(random, scene, place, hours);
       break;
     default:
-      if (chance(random, 0.5)) {
-        scene = {std::string(pick(random, kLevels)),
-                 "%",
-                 numbered(random, "node"),
-                 {},
-                 {},
-                 false,
-                 {"low", "ok", "full"},
-                 {30, 80, 1e9}};
-        place.main = slow_level(random, hours);
-      } else {
-        scene = {
-            chance(random, 0.5) ? "T" : "temp", "C",          numbered(random, "room"), {}, {}, false,
-            {"cold", "mild", "warm"},           {10, 20, 1e9}};
-        place.main = outdoor_temperature(random, hours);
-        for (double& t : place.main) t = std::round(t);
-      }
+      chance(random, 0.5) ? fill_level(random, scene, place, hours)
+                          : fill_room(random, scene, place, hours);
   }
   return place;
 }
