@@ -141,7 +141,7 @@ class LiveClient {
     LocalWorkerEvents events;
     events.resumed = [this](RoundId round, std::int64_t step) { log_.resumed(round, step); };
     events.trained = [this](TrainedUpdate update) {
-      outbox_.put(update.offer, update.payload);
+      outbox_.put(update.offer, std::move(update.payload));
       log_.trained(update.offer.round, update.report, update.offer.payload_bytes);
       handle(TrainingDone{update.offer});
     };
@@ -157,8 +157,8 @@ class LiveClient {
   void upload(const BulkRequest& request) {
     const UpdateOffer* offer = agent_.pending_offer();
     if (offer == nullptr || !experiment_) return;
-    const auto payload = outbox_.payload(*offer);
-    if (!payload)
+    const std::vector<std::byte>* payload = outbox_.payload(*offer);
+    if (payload == nullptr)
       throw IoError(state_.outbox().string() +
                     ": the update that was offered is not readable any more");
     const BulkSender sender("update/" + std::to_string(offer->round.value), *payload,

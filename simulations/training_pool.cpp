@@ -26,7 +26,7 @@ TrainingPool::Ticket<T> TrainingPool::submit(Run run) {
     try {
       promise->set_value(mine.stop_requested() ? Result<T>(fail(ErrorCode::kBudget, "cancelled"))
                                                : run(work, mine.get_token()));
-    } catch (...) {  // handed to whoever asks for the result
+    } catch (const std::exception&) {  // handed to whoever asks for the result
       promise->set_exception(std::current_exception());
     }
   };
