@@ -124,12 +124,14 @@ inline void write_tiny_base(const std::filesystem::path& dir) {
 class Federation {
  public:
   explicit Federation(int clients, int rounds = 5, const std::string& extra_rounds = "",
-                      const std::string& extra = "") {
+                      const std::string& extra = "", int local_steps = 8) {
     write_tiny_base(dir_ / "base");
     write_file_atomically(dir_ / "x.yaml",
                           "name: e2e\nseed: 7\nmodel: {base: " + (dir_ / "base").string() +
                               "}\nlora: {rank: 2, alpha: 4}\n"
-                              "train: {learning_rate: 0.01, local_steps: 8, batch_tokens: 128, "
+                              "train: {learning_rate: 0.01, local_steps: " +
+                              std::to_string(local_steps) +
+                              ", batch_tokens: 128, "
                               "max_sequence_tokens: 64, checkpoint_steps: 1}\n"
                               "rounds: {total: " +
                               std::to_string(rounds) + ", deadline_s: 60" + extra_rounds +
