@@ -31,9 +31,11 @@ void enroll_client(const EnrollCommand& command) {
   const RunDirectory run{command.run};
   const Experiment experiment = run.load_experiment();
   Ledger ledger(run.ledger());
-  const EnrolmentBundle bundle{ledger.identity().run_id, command.name,
+  const EnrolmentBundle bundle{ledger.identity().run_id,
+                               command.name,
                                advertised_endpoint(run, experiment),
-                               read_curve_keys(run.server_key()).public_key, generate_curve_keys(),
+                               read_curve_keys(run.server_key()).public_key,
+                               generate_curve_keys(),
                                experiment.model.base};
   const std::filesystem::path file = command.out.empty() ? run.bundle_of(command.name) : command.out;
   // The ledger admits only what has a bundle: write it first. A name that is taken leaves no new file

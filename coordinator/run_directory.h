@@ -28,9 +28,9 @@ struct RunDirectory {
   Experiment load_experiment() const;
 };
 
-/// Makes a run: directories (keys/ and updates/ 0700), keys (0600), experiment.yaml in canonical form, ledger, version 0 of the
-/// adapter. Appears as a whole or not at all. Throws ConfigError when `root` exists and is not empty;
-/// IoError naming what is wrong with the base model.
+/// Makes a run: directories (keys/ and updates/ 0700), keys (0600), experiment.yaml in canonical form,
+/// ledger, version 0 of the adapter. Appears as a whole or not at all. Throws ConfigError when `root`
+/// exists and is not empty; IoError naming what is wrong with the base model.
 void create_run(const RunDirectory& run, const Experiment& experiment);
 
 /// The address clients connect to: transport.advertise, else transport.listen, else (port *) what

@@ -10,19 +10,24 @@
 namespace fennec {
 
 /// Replaces `file` as a whole: temp file in the same directory, fsync, rename, fsync of the directory.
-/// After a crash either the old or the new content is there. Throws IoError; `mode` is the POSIX permission.
-void write_file_atomically(const std::filesystem::path& file, std::span<const std::byte> bytes, unsigned mode = 0644);
-void write_file_atomically(const std::filesystem::path& file, std::string_view text, unsigned mode = 0644);
+/// After a crash either the old or the new content is there. Throws IoError; `mode` is the POSIX
+/// permission.
+void write_file_atomically(const std::filesystem::path& file, std::span<const std::byte> bytes,
+                           unsigned mode = 0644);
+void write_file_atomically(const std::filesystem::path& file, std::string_view text,
+                           unsigned mode = 0644);
 
-/// fsync of a directory: what was created, renamed or removed in it is durable. A new directory is durable
-/// once its parent is synced. Throws IoError.
+/// fsync of a directory: what was created, renamed or removed in it is durable. A new directory is
+/// durable once its parent is synced. Throws IoError.
 void sync_directory(const std::filesystem::path& dir);
 
-std::string read_text_file(const std::filesystem::path& file);             ///< throws IoError naming the file
-std::vector<std::byte> read_binary_file(const std::filesystem::path& file);  ///< throws IoError naming the file
+std::string read_text_file(const std::filesystem::path& file);  ///< throws IoError naming the file
+std::vector<std::byte> read_binary_file(
+    const std::filesystem::path& file);  ///< throws IoError naming the file
 
-/// Calls `line(number from 1, text without the end of line)` for each line of a plain or gzip file (told by its
-/// magic bytes). Throws IoError naming the file on a read error or truncated gzip stream.
-void for_each_line(const std::filesystem::path& file, const std::function<void(std::size_t, std::string_view)>& line);
+/// Calls `line(number from 1, text without the end of line)` for each line of a plain or gzip file
+/// (told by its magic bytes). Throws IoError naming the file on a read error or truncated gzip stream.
+void for_each_line(const std::filesystem::path& file,
+                   const std::function<void(std::size_t, std::string_view)>& line);
 
 }  // namespace fennec

@@ -18,7 +18,8 @@ struct RoundId {
   auto operator<=>(const RoundId&) const = default;
 };
 
-/// Version of the global adapter: version v is what committing v training rounds made. 0 is the seeded start.
+/// Version of the global adapter: version v is what committing v training rounds made. 0 is the seeded
+/// start.
 struct AdapterVersion {
   std::int64_t value = 0;
   auto operator<=>(const AdapterVersion&) const = default;
@@ -28,5 +29,7 @@ struct AdapterVersion {
 
 template <>
 struct std::hash<fennec::ClientId> {
-  std::size_t operator()(const fennec::ClientId& id) const noexcept { return std::hash<std::string>{}(id.name); }
+  std::size_t operator()(const fennec::ClientId& id) const noexcept {
+    return std::hash<std::string>{}(id.name);
+  }
 };

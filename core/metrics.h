@@ -10,8 +10,8 @@ namespace fennec {
 
 using MetricValue = std::variant<std::int64_t, double, std::string>;
 
-/// Appends one JSON object a line to metrics.jsonl and flushes it; a torn last line of an earlier run is cut off.
-/// Not thread-safe.
+/// Appends one JSON object a line to metrics.jsonl and flushes it; a torn last line of an earlier run
+/// is cut off. Not thread-safe.
 class MetricsWriter {
  public:
   explicit MetricsWriter(const std::filesystem::path& file);  ///< throws IoError

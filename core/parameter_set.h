@@ -16,15 +16,16 @@ struct ParameterEntry {
   std::size_t size = 0;    ///< number of elements
 };
 
-/// Ordered (name, shape, offset): the common coordinate system of adapters, deltas and optimizer moments.
+/// Ordered (name, shape, offset): the common coordinate system of adapters, deltas and optimizer
+/// moments.
 class ParameterLayout {
  public:
   /// Entries are laid out densely in the given order. Names are unique.
   explicit ParameterLayout(std::vector<std::pair<std::string, std::vector<std::int64_t>>> tensors);
   const std::vector<ParameterEntry>& entries() const { return entries_; }
-  std::size_t size() const { return size_; }                         ///< elements in all
-  const ParameterEntry* find(std::string_view name) const;           ///< null when absent
-  const std::string& digest() const { return digest_; }              ///< hex SHA-256 of names and shapes
+  std::size_t size() const { return size_; }                ///< elements in all
+  const ParameterEntry* find(std::string_view name) const;  ///< null when absent
+  const std::string& digest() const { return digest_; }     ///< hex SHA-256 of names and shapes
   bool operator==(const ParameterLayout& other) const { return digest_ == other.digest_; }
 
  private:
@@ -48,8 +49,12 @@ class ParameterSet {
   const LayoutPtr& layout() const { return layout_; }
   std::span<float> values() { return {data_.get(), size()}; }
   std::span<const float> values() const { return {data_.get(), size()}; }
-  std::span<float> values(const ParameterEntry& entry) { return values().subspan(entry.offset, entry.size); }
-  std::span<const float> values(const ParameterEntry& entry) const { return values().subspan(entry.offset, entry.size); }
+  std::span<float> values(const ParameterEntry& entry) {
+    return values().subspan(entry.offset, entry.size);
+  }
+  std::span<const float> values(const ParameterEntry& entry) const {
+    return values().subspan(entry.offset, entry.size);
+  }
   std::span<const std::byte> bytes() const { return std::as_bytes(values()); }
   std::size_t size() const { return layout_ ? layout_->size() : 0; }
 

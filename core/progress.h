@@ -5,8 +5,8 @@
 
 namespace fennec {
 
-/// One progress line on stderr for work over two seconds: redrawn in place on a terminal, at most one plain
-/// line every ten seconds elsewhere. Not thread-safe.
+/// One progress line on stderr for work over two seconds: redrawn in place on a terminal, at most one
+/// plain line every ten seconds elsewhere. Not thread-safe.
 class Progress {
  public:
   Progress(std::string what, std::int64_t total);

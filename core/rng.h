@@ -8,7 +8,8 @@
 namespace fennec {
 
 /// Philox4x32-10 (Salmon et al., SC'11): one 128-bit block from a 128-bit counter and a 64-bit key.
-std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key);
+std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
+                                        std::array<std::uint32_t, 2> key);
 
 /// A named node in the tree of randomness: every draw of a run comes from
 /// `Seed(experiment.seed).child("what", id, round)`, so equal names give equal draws on every machine.
@@ -26,13 +27,14 @@ class Seed {
 /// A sequence of draws from one Seed. Platform independent up to libm's log/cos in normal().
 class RandomStream {
  public:
-  explicit RandomStream(Seed seed, std::uint64_t skip_blocks = 0) : key_(seed.key()), block_(skip_blocks) {}
+  explicit RandomStream(Seed seed, std::uint64_t skip_blocks = 0)
+      : key_(seed.key()), block_(skip_blocks) {}
   std::uint32_t next_u32();
   std::uint64_t next_u64();
-  double uniform();                               ///< [0, 1), 53 bits
-  double uniform(double low, double high);        ///< [low, high)
-  std::uint64_t below(std::uint64_t bound);       ///< [0, bound), unbiased; bound > 0
-  double normal(double mean = 0, double sd = 1);  ///< Box–Muller
+  double uniform();                                          ///< [0, 1), 53 bits
+  double uniform(double low, double high);                   ///< [low, high)
+  std::uint64_t below(std::uint64_t bound);                  ///< [0, bound), unbiased; bound > 0
+  double normal(double mean = 0, double sd = 1);             ///< Box–Muller
   std::size_t categorical(std::span<const double> weights);  ///< index with probability ∝ weight
 
   template <class T>

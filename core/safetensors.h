@@ -29,8 +29,8 @@ struct TensorView {
   std::size_t element_count() const;
 };
 
-/// A safetensors file (https://huggingface.co/docs/safetensors), every offset checked before use. Memory-mapped
-/// when opened from a path; borrows the caller's bytes when parsed.
+/// A safetensors file (https://huggingface.co/docs/safetensors), every offset checked before use.
+/// Memory-mapped when opened from a path; borrows the caller's bytes when parsed.
 class Safetensors {
  public:
   static Safetensors open(const std::filesystem::path& file);  ///< throws IoError naming file and fault
@@ -52,11 +52,13 @@ class Safetensors {
   std::map<std::string, std::string> metadata_;
 };
 
-/// Serialises with "__metadata__":{"format":"pt"} plus `metadata`, data 8-aligned, tensors ordered by dtype
-/// width (descending), then name.
-std::vector<std::byte> write_safetensors(std::vector<TensorView> tensors, const std::map<std::string, std::string>& metadata = {});
+/// Serialises with "__metadata__":{"format":"pt"} plus `metadata`, data 8-aligned, tensors ordered by
+/// dtype width (descending), then name.
+std::vector<std::byte> write_safetensors(std::vector<TensorView> tensors,
+                                         const std::map<std::string, std::string>& metadata = {});
 
-/// fp32 copy of a floating tensor (F32, F16, BF16, F64); kMalformed for other dtypes. out.size() = element count.
+/// fp32 copy of a floating tensor (F32, F16, BF16, F64); kMalformed for other dtypes. out.size() =
+/// element count.
 Result<void> to_float(const TensorView& tensor, std::span<float> out);
 /// Round-to-nearest-even bf16 bits of each value; NaN stays NaN.
 std::vector<std::uint16_t> to_bf16(std::span<const float> values);

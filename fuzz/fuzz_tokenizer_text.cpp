@@ -1,4 +1,5 @@
-// Any bytes go through a byte-level BPE: ids are in range, and the text comes back, what is no UTF-8 as U+FFFD.
+// Any bytes go through a byte-level BPE: ids are in range, and the text comes back, what is no UTF-8 as
+// U+FFFD.
 #include <unistd.h>
 
 #include <filesystem>

@@ -12,13 +12,15 @@
 
 namespace fennec {
 
-/// A LoRA adapter attached to a model: y = W·x + b + s·B·(A·x) on each projection it names (arXiv 2106.09685).
-/// The A and B tensors are views of the ParameterSet, never copies. Detaches in its destructor.
+/// A LoRA adapter attached to a model: y = W·x + b + s·B·(A·x) on each projection it names (arXiv
+/// 2106.09685). The A and B tensors are views of the ParameterSet, never copies. Detaches in its
+/// destructor.
 class LoraAttachment {
  public:
-  /// @param adapter  outlives the attachment; names as core/lora_layout.h. Throws IoError naming a module the
-  ///                 model lacks, a shape that does not fit, or what is not supported (DoRA, modules_to_save,
-  ///                 adapters of the embedding; dropout when trainable).
+  /// @param adapter  outlives the attachment; names as core/lora_layout.h. Throws IoError naming a
+  /// module the
+  ///                 model lacks, a shape that does not fit, or what is not supported (DoRA,
+  ///                 modules_to_save, adapters of the embedding; dropout when trainable).
   LoraAttachment(CausalLm& model, ParameterSet& adapter, const PeftLoraConfig& config, bool trainable);
   ~LoraAttachment();
   LoraAttachment(const LoraAttachment&) = delete;
@@ -34,7 +36,8 @@ class LoraAttachment {
 
 /// s = alpha/r, or alpha/√r with rsLoRA; rank_pattern/alpha_pattern honoured per module.
 double lora_scale(const PeftLoraConfig& config, const std::string& module, std::int64_t rank);
-PeftLoraConfig to_peft_config(const LoraConfig& config, const std::string& base, std::vector<std::string> target_modules);
+PeftLoraConfig to_peft_config(const LoraConfig& config, const std::string& base,
+                              std::vector<std::string> target_modules);
 
 /// W += s·B·A in fp32 on every adapted projection.
 void merge_lora(CausalLm& model, const ParameterSet& adapter, const PeftLoraConfig& config);

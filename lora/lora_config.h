@@ -45,7 +45,8 @@ void fields(Visitor& v, TrainConfig& c) {
   v("local_steps", c.local_steps, "optimizer steps a round (used when local_epochs is 0)");
   v("local_epochs", c.local_epochs, "passes over the device's examples a round; 0 = use local_steps");
   v("batch_tokens", c.batch_tokens, "packed tokens a step, prompts included");
-  v("max_sequence_tokens", c.max_sequence_tokens, "longest packed row; longer examples lose the start of the prompt");
+  v("max_sequence_tokens", c.max_sequence_tokens,
+    "longest packed row; longer examples lose the start of the prompt");
   v("checkpoint_steps", c.checkpoint_steps, "steps between resumable checkpoints of a live client");
 }
 

@@ -26,33 +26,38 @@ struct TokenizedExample {
 };
 
 /// @param max_tokens  a longer example loses the start of its prompt
-TokenizedExample tokenize_example(const Tokenizer& tokenizer, const Example& example, std::size_t max_tokens);
-std::vector<TokenizedExample> tokenize_examples(const Tokenizer& tokenizer, const std::vector<Example>& examples, std::size_t max_tokens);
+TokenizedExample tokenize_example(const Tokenizer& tokenizer, const Example& example,
+                                  std::size_t max_tokens);
+std::vector<TokenizedExample> tokenize_examples(const Tokenizer& tokenizer,
+                                                const std::vector<Example>& examples,
+                                                std::size_t max_tokens);
 
 struct TrainReport {
   std::int64_t steps = 0;
-  std::int64_t num_examples = 0;       ///< examples seen, repeats counted
-  std::int64_t supervised_tokens = 0;  ///< summed over steps
+  std::int64_t num_examples = 0;                        ///< examples seen, repeats counted
+  std::int64_t supervised_tokens = 0;                   ///< summed over steps
   double first_loss = 0, last_loss = 0, mean_loss = 0;  ///< nats per supervised token
   double seconds = 0;
 };
 
 struct TrainHooks {
-  std::stop_token stop;                                              ///< asked once a step
+  std::stop_token stop;  ///< asked once a step
   std::function<void(std::int64_t step, std::int64_t total, double loss)> on_step;
-  std::filesystem::path checkpoint;                                  ///< file to resume from and save to; empty = none
+  std::filesystem::path checkpoint;  ///< file to resume from and save to; empty = none
 };
 
-/// Local steps of AdamW on an adapter attached to a frozen model. The same (adapter, examples, config, seed) give
-/// the same bits with any interruption and resume. Owns nothing of the model; not thread-safe.
+/// Local steps of AdamW on an adapter attached to a frozen model. The same (adapter, examples, config,
+/// seed) give the same bits with any interruption and resume. Owns nothing of the model; not
+/// thread-safe.
 class Trainer {
  public:
   /// @param model  frozen; the trainer attaches the adapter and detaches it in its destructor
   Trainer(CausalLm& model, const LoraConfig& lora, const TrainConfig& train);
   ~Trainer();
-  /// Trains `adapter` in place. kBudget when stopped, kNumeric on a non-finite loss or a tensor-library failure;
-  /// `adapter` is then unspecified and the checkpoint, if any, stands.
-  Result<TrainReport> train(ParameterSet& adapter, const std::vector<TokenizedExample>& examples, Seed seed, const TrainHooks& hooks = {});
+  /// Trains `adapter` in place. kBudget when stopped, kNumeric on a non-finite loss or a tensor-library
+  /// failure; `adapter` is then unspecified and the checkpoint, if any, stands.
+  Result<TrainReport> train(ParameterSet& adapter, const std::vector<TokenizedExample>& examples,
+                            Seed seed, const TrainHooks& hooks = {});
 
  private:
   struct State;

@@ -23,13 +23,14 @@ Json byte_level_json(bool use_regex) {
           {"use_regex", use_regex}};
 }
 
-/// Words as GPT-2 cuts them, but each digit on its own; the first of a number keeps the space before it, which saves
-/// a token a number and tells where one begins.
+/// Words as GPT-2 cuts them, but each digit on its own; the first of a number keeps the space before
+/// it, which saves a token a number and tells where one begins.
 constexpr const char* kWords =
     "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
 Json pre_tokenizer_json() {
-  const Json split = {{"type", "Split"}, {"pattern", {{"Regex", kWords}}}, {"behavior", "Isolated"}, {"invert", false}};
+  const Json split = {
+      {"type", "Split"}, {"pattern", {{"Regex", kWords}}}, {"behavior", "Isolated"}, {"invert", false}};
   return {{"type", "Sequence"}, {"pretokenizers", Json::array({split, byte_level_json(false)})}};
 }
 

@@ -38,7 +38,8 @@ struct SimulationConfig {
 
 template <class Visitor>
 void fields(Visitor& v, SimulationConfig& c) {
-  v("devices", c.devices, "emulated devices; 0 = as many as the data has. More than that: data sets are shared out again");
+  v("devices", c.devices,
+    "emulated devices; 0 = as many as the data has. More than that: data sets are shared out again");
   v("workers", c.workers, "training threads; 0 = one a core. The result does not depend on it");
   v("evaluation_devices", c.evaluation_devices, "devices asked to evaluate (seeded choice); 0 = all");
   v("evaluation_examples", c.evaluation_examples, "held-out examples a device scores; 0 = all");

@@ -7,9 +7,9 @@
 namespace fennec {
 
 // The one list of what each message carries: writer, reader and docs/protocol.md follow it. A visitor
-// has text(name, value, max_bytes), lines (text that may hold newlines), digest(name, value, may_be_empty), integer(name, value, max),
-// word(name, value), real(name, value, max), metrics(name, value), code(name, value), kind(name,
-// value).
+// has text(name, value, max_bytes), lines (text that may hold newlines), digest(name, value,
+// may_be_empty), integer(name, value, max), word(name, value), real(name, value, max), metrics(name,
+// value), code(name, value), kind(name, value).
 
 inline constexpr std::size_t kMaxNameBytes = 128;
 inline constexpr std::size_t kMaxReasonBytes = 1024;

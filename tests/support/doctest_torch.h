@@ -1,6 +1,6 @@
 #pragma once
-/// doctest for tests that include LibTorch: its glog has a CHECK of its own that aborts and counts nothing, and
-/// whichever is defined last wins.
+/// doctest for tests that include LibTorch: its glog has a CHECK of its own that aborts and counts
+/// nothing, and whichever is defined last wins.
 #include <ATen/core/Tensor.h>
 #include <c10/util/Logging.h>
 

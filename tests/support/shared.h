@@ -6,7 +6,9 @@
 namespace fennec::test {
 
 /// Path below the shared reference material (CMake variable FENNEC_SHARED).
-inline std::filesystem::path shared(const std::string& relative) { return std::filesystem::path(FENNEC_SHARED) / relative; }
+inline std::filesystem::path shared(const std::string& relative) {
+  return std::filesystem::path(FENNEC_SHARED) / relative;
+}
 
 /// True when present; otherwise says so in the words ctest turns into "Skipped".
 inline bool has_shared(const std::string& relative) {
