@@ -84,7 +84,7 @@ does not fit, and that its quickstart, tests and simulations use.
 
 **What it is.** A reader of numbers written as text ("load W 356 349 405; out 19 C"): it was trained on generated
 documents only, drawn anew for every step, in which names, units, formats and the physics behind the numbers change from
-document to document. It has seen questions about series, forecasts, motion windows, machine cycles, flows, logs and rules.
+document to document. Names and state words of common machines (cooler, valve, pump leak) are among them. It has seen questions about series, forecasts, motion windows, machine cycles, flows, logs and rules.
 **What it is not.** It has never seen a measured sensor value, a person's data or text of the web; it knows no language beyond these
 templates, no facts, and its answers without fine-tuning are not to be relied on. It is a starting point for adapters.
 
