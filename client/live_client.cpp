@@ -163,10 +163,9 @@ class LiveClient {
                     ": the update that was offered is not readable any more");
     const BulkSender sender("update/" + std::to_string(offer->round.value), *payload,
                             experiment_->transport.chunk_bytes);
-    const auto frames = sender.answer(request);
-    if (!frames)
-      return log::warn("a request of the coordinator was refused: {}", frames.error().message);
-    for (const Frame& frame : *frames) link_->send(frame);
+    const auto sent =
+        sender.answer(request, [this](Frame chunk) { return link_->send(std::move(chunk)); });
+    if (!sent) log::warn("a request of the coordinator was refused: {}", sent.error().message);
   }
 
   void download(const BulkChunk& chunk, std::span<const std::byte> payload) {

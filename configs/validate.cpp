@@ -80,6 +80,7 @@ void check_transport(Problems& p, const TransportConfig& t) {
   p.within<std::int64_t>("transport.chunk_bytes", t.chunk_bytes, 1024, 1 << 20);
   p.within<std::int64_t>("transport.max_update_bytes", t.max_update_bytes, 1024, 1LL << 40);
   p.within("transport.credit_chunks", t.credit_chunks, 1, 64);
+  p.within("transport.max_messages_per_s", t.max_messages_per_s, 1.0, 1e9);
   p.within("transport.heartbeat_s", t.heartbeat_s, 0.01, 3600.0);
   p.within("transport.peer_timeout_s", t.peer_timeout_s, 0.02, 86400.0);
   p.require(t.peer_timeout_s > t.heartbeat_s,

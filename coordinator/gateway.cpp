@@ -21,11 +21,6 @@ namespace {
 constexpr int kMostChunksAtOnce = 64;
 constexpr std::size_t kAdaptersKept = 2;
 
-// A peer's first faults are logged, then ever fewer: each kind of trouble is seen, and a hostile client
-// does not fill the disk.
-constexpr std::uint64_t kFirstFaults = 16;
-bool worth_a_line(std::uint64_t count) { return count <= kFirstFaults || (count & (count - 1)) == 0; }
-
 std::string update_transfer(RoundId round) { return fmt::format("update/{}", round.value); }
 
 std::optional<AdapterVersion> adapter_of(const std::string& transfer) {
@@ -52,7 +47,7 @@ Gateway::Gateway(asio::io_context& io, asio::thread_pool& compute, const Transpo
             ServerLinkEvents{
                 [this](const ClientId& client, Frame frame) { on_frame(client, std::move(frame)); },
                 [this](const ClientId& client, const Error& error) {
-                  if (worth_a_line(++sessions_[client].faults)) refused_(client, error);
+                  if (sessions_[client].faults.next()) refused_(client, error);
                 },
                 [this](const ClientId& client) { on_lost(client); }}) {}
 
@@ -63,7 +58,7 @@ void Gateway::send(const ClientId& client, const Message& message) {
 }
 
 void Gateway::reject(const ClientId& client, RoundId round, const Error& error) {
-  if (worth_a_line(++sessions_[client].faults)) {
+  if (sessions_[client].faults.next()) {
     log::warn("client {}: update of round {} refused: {}", client.name, round.value, error.message);
     refused_(client, error);
   }
@@ -145,7 +140,7 @@ void Gateway::on(const ClientId& client, const EvaluationReport& report) {
 }
 
 void Gateway::on(const ClientId& client, const TrainingFailed& failed) {
-  if (worth_a_line(++sessions_[client].faults))
+  if (sessions_[client].faults.next())
     log::warn("client {}: could not do its part of round {}: {}", client.name, failed.round.value,
               failed.reason);
   emit(TrainingFailedArrived{client, failed});
@@ -163,12 +158,10 @@ void Gateway::on(const ClientId& client, const BulkRequest& request) {
   BulkRequest bounded = request;
   bounded.chunks = std::min(bounded.chunks, kMostChunksAtOnce);
   const BulkSender sender(request.transfer, found->second, transport_.chunk_bytes);
-  const Result<std::vector<Frame>> frames = sender.answer(bounded);
-  if (!frames) return complain(client, frames.error());
-  for (const Frame& frame : *frames) {
-    payload_bytes_sent_ += static_cast<std::int64_t>(frame.payload.size());
-    link_.send(client, frame);
-  }
+  const Result<std::int64_t> sent =
+      sender.answer(bounded, [&](Frame chunk) { return link_.send(client, std::move(chunk)); });
+  if (!sent) return complain(client, sent.error());
+  payload_bytes_sent_ += *sent;
 }
 
 void Gateway::fetch(const ClientId& client, const UpdateOffer& offer) {
@@ -236,9 +229,9 @@ void Gateway::give_up(const ClientId& client, RoundId round, const Error& error)
 }
 
 void Gateway::complain(const ClientId& client, const Error& error) {
-  const std::uint64_t count = ++sessions_[client].faults;
-  if (!worth_a_line(count)) return;
-  log::warn("client {}: refused: {} ({} so far)", client.name, error.message, count);
+  FaultCount& faults = sessions_[client].faults;
+  if (!faults.next()) return;
+  log::warn("client {}: refused: {} ({} so far)", client.name, error.message, faults.value());
   refused_(client, error);
 }
 

@@ -9,6 +9,7 @@
 
 #include "coordinator/admission.h"
 #include "coordinator/round_engine.h"
+#include "core/fault_count.h"
 #include "transport/bulk_transfer.h"
 #include "transport/server_link.h"
 
@@ -57,7 +58,7 @@ class Gateway {
     bool present = false;        ///< the engine has been told
     std::optional<Fetch> fetch;
     std::vector<std::byte> update;  ///< checked, waiting for take_update
-    std::uint64_t faults = 0;
+    FaultCount faults;
   };
 
   void on_frame(const ClientId& client, Frame frame);

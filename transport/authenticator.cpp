@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/fault_count.h"
 #include "core/log.h"
 #include "transport/zmq_socket.h"
 
@@ -57,22 +58,22 @@ std::optional<std::string> requested_key(const ZmqMessage& request) {
   return std::string(text.data(), 40);
 }
 
-/// One line for the first refusal of a key and then ever fewer; bounded against a flood of keys.
+/// Ever fewer lines a refused key; bounded against a flood of keys.
 class RefusalLog {
  public:
   void note(const std::string& key, const std::string& address) {
     if (!enabled) return;
     if (counts_.size() >= kMostKeys) counts_.clear();
-    const std::uint64_t count = ++counts_[key];
-    if ((count & (count - 1)) != 0) return;
+    FaultCount& count = counts_[key];
+    if (!count.next()) return;
     log::warn("connection from {} refused: public key {:.8}… is not enrolled ({} so far)", address, key,
-              count);
+              count.value());
   }
   std::atomic<bool> enabled{false};
 
  private:
   static constexpr std::size_t kMostKeys = 256;
-  std::map<std::string, std::uint64_t> counts_;  ///< by key
+  std::map<std::string, FaultCount> counts_;  ///< by key
 };
 
 /// Six frames; REP puts the delimiter before them: exactly seven, or libzmq drops the connection.

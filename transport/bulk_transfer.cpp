@@ -10,21 +10,21 @@ BulkSender::BulkSender(std::string transfer, std::span<const std::byte> bytes, s
   FENNEC_CHECK(chunk_bytes > 0);
 }
 
-Result<std::vector<Frame>> BulkSender::answer(const BulkRequest& request) const {
+Result<std::int64_t> BulkSender::answer(const BulkRequest& request,
+                                        const std::function<bool(Frame)>& send) const {
   const auto total = static_cast<std::int64_t>(bytes_.size());
   if (request.transfer != transfer_) return fail(ErrorCode::kMalformed, "request for another transfer");
   if (request.offset < 0 || request.offset >= total || request.chunks < 1)
     return fail(ErrorCode::kMalformed, transfer_ + ": request at " + std::to_string(request.offset) +
                                            " of " + std::to_string(total) + " bytes");
-  std::vector<Frame> frames;
   std::int64_t offset = request.offset;
   for (int i = 0; i < request.chunks && offset < total; ++i) {
     const std::int64_t size = std::min(chunk_bytes_, total - offset);
     const auto part = bytes_.subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(size));
-    frames.push_back({BulkChunk{transfer_, offset, total}, {part.begin(), part.end()}});
+    if (!send({BulkChunk{transfer_, offset, total}, {part.begin(), part.end()}})) break;
     offset += size;
   }
-  return frames;
+  return offset - request.offset;
 }
 
 BulkReceiver::BulkReceiver(std::string transfer, std::int64_t total_bytes, std::string sha256_hex,

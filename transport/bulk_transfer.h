@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,8 +17,9 @@ namespace fennec {
 class BulkSender {
  public:
   BulkSender(std::string transfer, std::span<const std::byte> bytes, std::int64_t chunk_bytes);
-  /// The chunk frames asked for; kMalformed when the request is out of range.
-  Result<std::vector<Frame>> answer(const BulkRequest& request) const;
+  /// Makes the chunks asked for one at a time and hands each to `send`, which says whether there is
+  /// room for more. @return bytes sent; kMalformed when the request is out of range.
+  Result<std::int64_t> answer(const BulkRequest& request, const std::function<bool(Frame)>& send) const;
 
  private:
   std::string transfer_;

@@ -53,13 +53,16 @@ class ClientLink::Impl : public std::enable_shared_from_this<Impl> {
     connection_.reset();
   }
 
-  void send(const Frame& frame) {
-    if (!connection_ || !connection_->up) return;
+  bool send(Frame frame) {
+    if (!connection_ || !connection_->up) return false;
     last_sent_ = clock_.now();
-    if (!connection_->queue.push(frame))
-      return log::warn("the coordinator does not take our messages; one was dropped");
+    if (!connection_->queue.push(std::move(frame))) {
+      log::warn("the coordinator does not take our messages; one was dropped");
+      return false;
+    }
     flush(*connection_);
     if (connection_) connection_->socket_watch->look_again();
+    return true;
   }
 
   void reconnect() {
@@ -257,7 +260,7 @@ ClientLink::ClientLink(boost::asio::io_context& io, const TransportConfig& confi
 }
 ClientLink::~ClientLink() { impl_->close(); }
 
-void ClientLink::send(const Frame& frame) { impl_->send(frame); }
+bool ClientLink::send(Frame frame) { return impl_->send(std::move(frame)); }
 void ClientLink::reconnect() { impl_->reconnect(); }
 void ClientLink::set_timing(double heartbeat_s, double peer_timeout_s) {
   impl_->set_timing(heartbeat_s, peer_timeout_s);

@@ -31,8 +31,9 @@ class ClientLink {
   ClientLink(const ClientLink&) = delete;
   ClientLink& operator=(const ClientLink&) = delete;
 
-  void send(const Frame& frame);  ///< queued by ZeroMQ within its high-water mark; dropped when down
-  void reconnect();               ///< drop the connection and start again
+  /// False when the frame was dropped: the link is down, or the coordinator does not take our messages.
+  bool send(Frame frame);
+  void reconnect();  ///< drop the connection and start again
   /// The run's own heartbeat and timeout, once known; sockets opened from then on use them too.
   void set_timing(double heartbeat_s, double peer_timeout_s);
 

@@ -4,8 +4,8 @@
 
 namespace fennec {
 
-bool OutgoingQueue::push(const Frame& frame) {
-  Encoded message{encode_header(frame.message), frame.payload};
+bool OutgoingQueue::push(Frame&& frame) {
+  Encoded message{encode_header(frame.message), std::move(frame.payload)};
   const std::size_t size = message.header.size() + message.payload.size();
   if (messages_.size() >= kMaxMessages || bytes_ + size > kMaxBytes) return false;
   bytes_ += size;

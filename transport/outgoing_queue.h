@@ -17,7 +17,7 @@ class OutgoingQueue {
   static constexpr std::size_t kMaxMessages = 4096;
 
   /// False when full: the message is dropped, which the protocol survives.
-  bool push(const Frame& frame);
+  bool push(Frame&& frame);
   /// Sends what goes now. @param route  first part for a ROUTER socket; empty for a DEALER
   SendOutcome flush(ZmqSocket& socket, const std::string& route);
   bool empty() const { return messages_.empty(); }

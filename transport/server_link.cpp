@@ -13,8 +13,10 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "core/clock.h"
+#include "core/fault_count.h"
 #include "core/log.h"
 #include "transport/outgoing_queue.h"
+#include "transport/token_bucket.h"
 #include "transport/zmq_socket.h"
 
 namespace fennec {
@@ -23,6 +25,7 @@ namespace {
 constexpr std::size_t kMaxParts = 3;  // routing id, header, payload
 constexpr int kMessagesPerTurn = 256;
 constexpr std::size_t kRetiredRoutes = 16;
+constexpr double kBurstSeconds = 2;  // of messages at the allowed rate
 constexpr auto kRetrySend = std::chrono::milliseconds(10);
 
 /// Where a probe on this machine reaches the bound address.
@@ -34,16 +37,17 @@ std::string local_address(std::string endpoint) {
   return endpoint;
 }
 
-/// Logs the first fault of a peer and then ever fewer: a hostile client must not fill the disk.
-bool worth_a_line(std::uint64_t count) { return (count & (count - 1)) == 0; }
-
 /// What is known of one enrolled client: at most one live connection.
 struct Peer {
+  Peer(double messages_per_s, TimePoint now)
+      : allowance(messages_per_s, messages_per_s * kBurstSeconds, now), last_seen(now) {}
+
   std::string route;                ///< ZeroMQ routing id of the live connection; empty = none
   std::deque<std::string> retired;  ///< replaced or disconnected ones: their late frames are ignored
   OutgoingQueue queue;
-  TimePoint last_seen{};
-  std::uint64_t faults = 0;
+  TokenBucket allowance;  ///< messages it may send
+  TimePoint last_seen;
+  FaultCount faults, unsent;
 
   void retire() {
     if (route.empty()) return;
@@ -87,15 +91,21 @@ class ServerLink::Impl : public std::enable_shared_from_this<Impl> {
     watch_.reset();
   }
 
-  void send(const ClientId& client, const Frame& frame) {
+  bool send(const ClientId& client, Frame frame) {
     const auto found = peers_.find(client);
-    if (found == peers_.end() || found->second.route.empty()) return;
-    if (!found->second.queue.push(frame)) {
-      log::warn("client {}: does not take its messages; one was dropped", client.name);
-      return;
+    if (found == peers_.end() || found->second.route.empty()) return false;
+    Peer& peer = found->second;
+    if (const auto* asked = std::get_if<BulkRequest>(&frame.message))
+      peer.allowance.grant(asked->chunks, clock_.now());
+    if (!peer.queue.push(std::move(frame))) {
+      if (peer.unsent.next())
+        log::warn("client {}: does not take its messages; one was dropped ({} so far)", client.name,
+                  peer.unsent.value());
+      return false;
     }
-    flush(client, found->second);
+    flush(client, peer);
     watch_->look_again();  // sending may have consumed the signal of something that arrived
+    return true;
   }
 
   void disconnect(const ClientId& client) {
@@ -118,18 +128,25 @@ class ServerLink::Impl : public std::enable_shared_from_this<Impl> {
   void take(ZmqMessage message) {
     const auto client = allowed_.find(message.user_id);
     if (!client) {
-      if (worth_a_line(++not_admitted_))
+      if (not_admitted_.next())
         log::warn("a frame under a key that is not enrolled (any more) was refused: {}",
                   name_of(message.user_id));
       return;
     }
     names_[message.user_id] = *client;
-    Peer& peer = peers_[*client];
+    const TimePoint now = clock_.now();
+    Peer& peer = peers_.try_emplace(*client, config_.max_messages_per_s, now).first->second;
     if (!adopt(*client, peer, message)) return;
-    peer.last_seen = clock_.now();
+    peer.last_seen = now;
+    if (!peer.allowance.take(now))
+      return refuse(*client, peer,
+                    {ErrorCode::kBudget, "more messages than transport.max_messages_per_s allows"});
     Result<Frame> frame = decode(message);
     if (!frame) return refuse(*client, peer, frame.error());
-    if (std::holds_alternative<Ping>(frame->message)) return send(*client, {Pong{}, {}});
+    if (std::holds_alternative<Ping>(frame->message)) {
+      send(*client, {Pong{}, {}});
+      return;
+    }
     if (events_.frame) events_.frame(*client, std::move(*frame));
   }
 
@@ -157,8 +174,9 @@ class ServerLink::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void refuse(const ClientId& client, Peer& peer, const Error& error) {
-    if (worth_a_line(++peer.faults))
-      log::warn("client {}: frame refused: {} ({} so far)", client.name, error.message, peer.faults);
+    if (peer.faults.next())
+      log::warn("client {}: frame refused: {} ({} so far)", client.name, error.message,
+                peer.faults.value());
     if (error.code == ErrorCode::kVersion) send(client, {Refused{error.code, error.message}, {}});
     if (events_.bad_frame) events_.bad_frame(client, error);
   }
@@ -241,7 +259,7 @@ class ServerLink::Impl : public std::enable_shared_from_this<Impl> {
   std::string endpoint_;
   std::map<ClientId, Peer> peers_;
   std::map<std::string, ClientId> names_;  ///< by key, of those seen: to name a revoked one
-  std::uint64_t not_admitted_ = 0;
+  FaultCount not_admitted_;
   bool retry_pending_ = false, unbound_ = false, closed_ = false;
 };
 
@@ -252,7 +270,9 @@ ServerLink::ServerLink(boost::asio::io_context& io, const TransportConfig& confi
 }
 ServerLink::~ServerLink() { impl_->close(); }
 
-void ServerLink::send(const ClientId& client, const Frame& frame) { impl_->send(client, frame); }
+bool ServerLink::send(const ClientId& client, Frame frame) {
+  return impl_->send(client, std::move(frame));
+}
 void ServerLink::disconnect(const ClientId& client) { impl_->disconnect(client); }
 const std::string& ServerLink::endpoint() const { return impl_->endpoint(); }
 

@@ -18,7 +18,7 @@ namespace fennec {
 struct ServerLinkEvents {
   std::function<void(const ClientId&, Frame)> frame;  ///< authenticated and decoded
   std::function<void(const ClientId&, const Error&)>
-      bad_frame;                              ///< authenticated, did not decode; logged by the link
+      bad_frame;  ///< authenticated, did not decode or one too many; logged by the link
   std::function<void(const ClientId&)> lost;  ///< silent for peer_timeout_s, or replaced
 };
 
@@ -33,8 +33,9 @@ class ServerLink {
   ServerLink(const ServerLink&) = delete;
   ServerLink& operator=(const ServerLink&) = delete;
 
-  /// Silently dropped when the client is not connected (the protocol is resumable).
-  void send(const ClientId& client, const Frame& frame);
+  /// False when the frame was dropped: the client is not connected, or does not take its messages (the
+  /// protocol is resumable). A BulkRequest pays for the chunks it asks for.
+  bool send(const ClientId& client, Frame frame);
   void disconnect(const ClientId& client);  ///< forget its routing id; later frames of it are ignored
                                             ///< until a new connection
   const std::string& endpoint() const;      ///< the bound address, port resolved

@@ -128,10 +128,13 @@ TEST_CASE("version 0 comes from the seed, later ones in chunks and then from the
   std::optional<BulkRequest> request = fetch.request();
   std::optional<ParameterSet> adapter;
   while (request) {
-    const auto frames = sender.answer(*request);
-    REQUIRE(frames);
+    std::vector<Frame> frames;
+    REQUIRE(sender.answer(*request, [&](Frame frame) {
+      frames.push_back(std::move(frame));
+      return true;
+    }));
     request.reset();
-    for (const Frame& frame : *frames) {
+    for (const Frame& frame : frames) {
       auto progress = fetch.accept(std::get<BulkChunk>(frame.message), frame.payload);
       REQUIRE(progress);
       if (progress->request) request = progress->request;

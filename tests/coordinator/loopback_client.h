@@ -1,4 +1,6 @@
 #pragma once
+#include <doctest/doctest.h>
+
 #include <functional>
 #include <optional>
 #include <string>
@@ -88,8 +90,7 @@ class LoopbackClient {
   }
   void serve(const BulkRequest& request) {
     const BulkSender sender(request.transfer, update_.bytes, chunk_bytes_);
-    if (const auto frames = sender.answer(request))
-      for (const Frame& frame : *frames) link_.send(frame);
+    CHECK(sender.answer(request, [this](Frame chunk) { return link_.send(std::move(chunk)); }));
   }
 
   EnrolmentBundle bundle_;

@@ -20,6 +20,16 @@ Result<std::optional<BulkRequest>> give(BulkReceiver& receiver, const Frame& fra
   return receiver.accept(std::get<BulkChunk>(frame.message), frame.payload);
 }
 
+/// The chunks that answer a request.
+std::vector<Frame> chunks(const BulkSender& sender, const BulkRequest& request) {
+  std::vector<Frame> frames;
+  REQUIRE(sender.answer(request, [&](Frame frame) {
+    frames.push_back(std::move(frame));
+    return true;
+  }));
+  return frames;
+}
+
 }  // namespace
 
 TEST_CASE("a blob of any size arrives whole, with bounded credit") {
@@ -33,9 +43,7 @@ TEST_CASE("a blob of any size arrives whole, with bounded credit") {
       auto next = receiver.request();
       while (next || !wire.empty()) {
         if (next) {
-          auto frames = sender.answer(*next);
-          REQUIRE(frames);
-          for (auto& frame : *frames) wire.push_back(std::move(frame));
+          for (auto& frame : chunks(sender, *next)) wire.push_back(std::move(frame));
           CHECK(wire.size() <= static_cast<std::size_t>(credit));
         }
         const Frame frame = std::move(wire.front());
@@ -62,9 +70,7 @@ TEST_CASE("drops, repeats, reordering and reconnects delay a transfer but never 
     std::deque<Frame> wire;
     const auto ask = [&](const std::optional<BulkRequest>& request) {
       if (!request || random.uniform() < 0.1) return;  // a request may be lost
-      auto frames = sender.answer(*request);
-      REQUIRE(frames);
-      for (auto& frame : *frames) {
+      for (auto& frame : chunks(sender, *request)) {
         if (random.uniform() < 0.1) continue;
         if (random.uniform() < 0.1) wire.push_back(frame);
         wire.push_back(std::move(frame));
@@ -115,8 +121,20 @@ TEST_CASE("what does not fit the announcement is malformed") {
   CHECK(receiver.complete());
 
   const BulkSender sender("t", bytes, 8);
-  CHECK_FALSE(sender.answer({"t", 20, 1}));
-  CHECK_FALSE(sender.answer({"t", -1, 1}));
-  CHECK_FALSE(sender.answer({"t", 0, 0}));
-  CHECK_FALSE(sender.answer({"u", 0, 1}));
+  const auto keep = [](const Frame&) { return true; };
+  CHECK_FALSE(sender.answer({"t", 20, 1}, keep));
+  CHECK_FALSE(sender.answer({"t", -1, 1}, keep));
+  CHECK_FALSE(sender.answer({"t", 0, 0}, keep));
+  CHECK_FALSE(sender.answer({"u", 0, 1}, keep));
+}
+
+TEST_CASE("no chunk is made once there is no room for more") {
+  RandomStream random(Seed(6).child("bulk"));
+  const auto bytes = blob(random, 100);
+  const BulkSender sender("t", bytes, 8);
+  int offered = 0;
+  const auto sent = sender.answer({"t", 0, 12}, [&](const Frame&) { return ++offered < 3; });
+  REQUIRE(sent);
+  CHECK(offered == 3);
+  CHECK(*sent == 16);  // the third was not taken
 }

@@ -19,8 +19,10 @@ const std::string kDigest(64, 'd');
 
 /// A coordinator's link with its keys, on a free loopback port, and what it saw.
 struct Server {
-  explicit Server(boost::asio::io_context& io, double peer_timeout_s = 30) {
+  explicit Server(boost::asio::io_context& io, double peer_timeout_s = 30,
+                  double max_messages_per_s = TransportConfig{}.max_messages_per_s) {
     config.listen = "tcp://127.0.0.1:*";
+    config.max_messages_per_s = max_messages_per_s;
     config.peer_timeout_s = peer_timeout_s;
     config.heartbeat_s = peer_timeout_s / 3;
     ServerLinkEvents events;
@@ -133,7 +135,7 @@ TEST_CASE("an enrolled client is known by its key, both ways") {
 
 TEST_CASE("two thousand messages are drained both ways, in order") {
   boost::asio::io_context io;
-  Server server(io);
+  Server server(io, 30, 1e9);
   server.echo = true;
   Client client(io, server.config, server.enrol("a"));
   REQUIRE(run_until(io, [&] { return client.ups == 1; }));
@@ -241,6 +243,37 @@ TEST_CASE("malformed, oversized and overlong messages of an enrolled peer distur
   again.send({hello});
   good.link->send({Goodbye{}, {}});
   REQUIRE(run_until(io, [&] { return server.frames.size() == 2; }));
+}
+
+TEST_CASE("a flood costs its sender the surplus and nobody else anything") {
+  boost::asio::io_context io;
+  Server server(io, 30, 1);  // two at once
+  Client flood(io, server.config, server.enrol("flood"));
+  Client good(io, server.config, server.enrol("good"));
+  REQUIRE(run_until(io, [&] { return flood.ups == 1 && good.ups == 1; }));
+  for (int i = 0; i < 500; ++i) flood.link->send({Goodbye{}, {}});
+  REQUIRE(run_until(io, [&] { return server.bad.size() + server.frames.size() == 500; }));
+  CHECK(server.bad.size() > 400);
+  for (const auto& [name, error] : server.bad) {
+    CHECK(name == "flood");
+    CHECK(error.code == ErrorCode::kBudget);
+  }
+  good.link->send({Goodbye{}, {}});
+  REQUIRE(run_until(io, [&] { return server.frames.back().first == "good"; }));
+}
+
+TEST_CASE("chunks that were asked for are not held against the sender") {
+  boost::asio::io_context io;
+  Server server(io, 30, 1);
+  Client client(io, server.config, server.enrol("a"));
+  REQUIRE(run_until(io, [&] { return client.ups == 1; }));
+  client.link->send({Goodbye{}, {}});
+  REQUIRE(run_until(io, [&] { return server.frames.size() == 1; }));
+  CHECK(server.link->send({"a"}, {BulkRequest{"t", 0, 200}, {}}));
+  REQUIRE(run_until(io, [&] { return client.frames.size() == 1; }));
+  for (int i = 0; i < 200; ++i) client.link->send({BulkChunk{"t", i, 200}, {std::byte{1}}});
+  REQUIRE(run_until(io, [&] { return server.frames.size() == 201; }));
+  CHECK(server.bad.empty());
 }
 
 TEST_CASE("one live connection a client: the newest wins") {
