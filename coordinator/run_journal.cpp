@@ -1,11 +1,9 @@
 #include "coordinator/run_journal.h"
 
-#include <cmath>
-#include <cstdio>
-
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "coordinator/record_output.h"
 #include "core/clock.h"
 
 namespace fennec {
@@ -14,24 +12,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-void print(const std::string& line) {
-  std::fputs((line + "\n").c_str(), stdout);
-  std::fflush(stdout);
-}
-
 std::filesystem::path emptied(const std::filesystem::path& file) {
   std::error_code ignored;
   std::filesystem::remove(file, ignored);
   return file;
-}
-
-// The figures a person looks for first; the rest is in metrics.jsonl and the report.
-constexpr const char* kHeadlines[] = {"loss", "accuracy", "macro_f1", "mae"};
-
-Json to_json(const MetricList& metrics) {
-  Json out = Json::object();
-  for (const auto& [name, value] : metrics) out[name] = value;
-  return out;
 }
 
 }  // namespace
@@ -52,9 +36,9 @@ RunJournal::RunJournal(const RunDirectory& run, int total_rounds, bool json)
 
 void RunJournal::restore(const std::vector<RoundRecord>& rounds,
                          const std::vector<EvaluationRecord>& evaluations) {
-  for (const RoundRecord& record : rounds) write_metrics(record);
+  for (const RoundRecord& record : rounds) metrics_.write(metric_fields(record));
   for (const EvaluationRecord& record : evaluations) {
-    write_metrics(record);
+    write_metrics(metrics_, record);
     if (!first_) first_ = record;
     last_ = record;
   }
@@ -63,75 +47,66 @@ void RunJournal::restore(const std::vector<RoundRecord>& rounds,
 void RunJournal::listening(const std::string& run_name, const std::string& run_id,
                            const std::string& endpoint) {
   event("listening", "", -1, endpoint);
-  if (json_) return print(Json{{"event", "listening"}, {"run", run_id}, {"endpoint", endpoint}}.dump());
-  print(fmt::format("run {} ({}) listens on {}", run_name, run_id, endpoint));
+  if (json_)
+    return print_line(Json{{"event", "listening"}, {"run", run_id}, {"endpoint", endpoint}}.dump());
+  print_line(fmt::format("run {} ({}) listens on {}", run_name, run_id, endpoint));
 }
 
 void RunJournal::round_committed(const RoundRecord& r) {
-  write_metrics(r);
+  metrics_.write(metric_fields(r));
   event("round_committed", "", r.round.value);
   if (json_)
-    return print(Json{{"event", "round"},
-                      {"round", r.round.value},
-                      {"of", total_rounds_},
-                      {"loss", r.loss},
-                      {"updates", r.participants.size()},
-                      {"supervised_tokens", r.supervised_tokens},
-                      {"bytes_up", r.bytes_up},
-                      {"bytes_down", r.bytes_down},
-                      {"wall_s", r.wall_s},
-                      {"adapter_sha256", r.adapter_sha256}}
-                     .dump());
-  print(fmt::format("round {}/{}  loss {:.4f}  {} updates  {} up  {} down  {:.1f} s", r.round.value,
-                    total_rounds_, r.loss, r.participants.size(), human_bytes(r.bytes_up),
-                    human_bytes(r.bytes_down), r.wall_s));
+    return print_line(Json{{"event", "round"},
+                           {"round", r.round.value},
+                           {"of", total_rounds_},
+                           {"loss", r.loss},
+                           {"updates", r.participants.size()},
+                           {"supervised_tokens", r.supervised_tokens},
+                           {"bytes_up", r.bytes_up},
+                           {"bytes_down", r.bytes_down},
+                           {"wall_s", r.wall_s},
+                           {"adapter_sha256", r.adapter_sha256}}
+                          .dump());
+  print_line(fmt::format("round {}/{}  loss {:.4f}  {} updates  {} up  {} down  {:.1f} s",
+                         r.round.value, total_rounds_, r.loss, r.participants.size(),
+                         human_bytes(r.bytes_up), human_bytes(r.bytes_down), r.wall_s));
 }
 
 void RunJournal::evaluated(const EvaluationRecord& e) {
-  write_metrics(e);
+  write_metrics(metrics_, e);
   event("evaluated", "", e.after_round.value);
   if (!first_) first_ = e;
   last_ = e;
   if (json_)
-    return print(Json{{"event", "evaluation"},
-                      {"after_round", e.after_round.value},
-                      {"clients", e.clients},
-                      {"examples", e.num_examples},
-                      {"metrics", to_json(e.metrics)}}
-                     .dump());
-  std::string line = fmt::format("held-out after round {} ({} clients, {} examples)",
-                                 e.after_round.value, e.clients, e.num_examples);
-  for (const char* name : kHeadlines)
-    if (const auto value = e.metric(name)) line += fmt::format("  {} {:.4f}", name, *value);
-  print(line);
+    return print_line(Json{{"event", "evaluation"},
+                           {"after_round", e.after_round.value},
+                           {"clients", e.clients},
+                           {"examples", e.num_examples},
+                           {"metrics", to_json(e.metrics)}}
+                          .dump());
+  print_line(fmt::format("held-out after round {} ({} clients, {} examples){}", e.after_round.value,
+                         e.clients, e.num_examples, headlines(e)));
 }
 
 void RunJournal::finished(const RunDirectory& run, AdapterVersion version) {
   event("finished");
   const std::string adapter = (run.adapters() / fmt::format("{:04}", version.value)).string();
   if (json_)
-    return print(Json{{"event", "finished"},
-                      {"version", version.value},
-                      {"adapter", adapter},
-                      {"report", run.report().string()},
-                      {"before", first_ ? to_json(first_->metrics) : Json()},
-                      {"after", last_ ? to_json(last_->metrics) : Json()}}
-                     .dump());
-  if (first_ && last_) {
-    std::string line = "held-out";
-    for (const char* name : kHeadlines) {
-      const auto before = first_->metric(name), after = last_->metric(name);
-      if (before && after) line += fmt::format("  {} {:.4f} → {:.4f}", name, *before, *after);
-    }
-    print(line);
-  }
-  print("adapter   " + adapter);
-  print("report    " + run.report().string());
+    return print_line(Json{{"event", "finished"},
+                           {"version", version.value},
+                           {"adapter", adapter},
+                           {"report", run.report().string()},
+                           {"before", first_ ? to_json(first_->metrics) : Json()},
+                           {"after", last_ ? to_json(last_->metrics) : Json()}}
+                          .dump());
+  if (first_ && last_) print_line(headline_changes(*first_, *last_));
+  print_line("adapter   " + adapter);
+  print_line("report    " + run.report().string());
 }
 
 void RunJournal::stopped() {
   event("stopped");
-  if (!json_) print("stopped; `serve` again continues where it was");
+  if (!json_) print_line("stopped; `serve` again continues where it was");
 }
 
 void RunJournal::event(const char* what, const std::string& client, std::int64_t round,
@@ -141,32 +116,6 @@ void RunJournal::event(const char* what, const std::string& client, std::int64_t
                  {"client", client},
                  {"round", round},
                  {"detail", detail}});
-}
-
-void RunJournal::write_metrics(const RoundRecord& r) {
-  metrics_.write({{"kind", std::string("round")},
-                  {"round", r.round.value},
-                  {"version", r.version.value},
-                  {"loss", r.loss},
-                  {"updates", static_cast<std::int64_t>(r.participants.size())},
-                  {"examples", r.num_examples},
-                  {"supervised_tokens", r.supervised_tokens},
-                  {"update_norm", r.update_norm},
-                  {"bytes_up", r.bytes_up},
-                  {"bytes_down", r.bytes_down},
-                  {"wall_s", r.wall_s},
-                  {"adapter_sha256", r.adapter_sha256}});
-}
-
-void RunJournal::write_metrics(const EvaluationRecord& e) {
-  for (const auto& [name, value] : e.metrics)
-    metrics_.write({{"kind", std::string("evaluation")},
-                    {"round", e.after_round.value},
-                    {"version", e.version.value},
-                    {"clients", e.clients},
-                    {"examples", e.num_examples},
-                    {"metric", name},
-                    {"value", value}});
 }
 
 }  // namespace fennec

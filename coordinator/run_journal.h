@@ -28,9 +28,6 @@ class RunJournal {
              const std::string& detail = "");
 
  private:
-  void write_metrics(const RoundRecord& record);
-  void write_metrics(const EvaluationRecord& record);
-
   int total_rounds_;
   bool json_;
   MetricsWriter events_, metrics_;

@@ -34,7 +34,7 @@ MetricsWriter::MetricsWriter(const std::filesystem::path& file) {
 
 MetricsWriter::~MetricsWriter() { std::fclose(file_); }
 
-void MetricsWriter::write(std::initializer_list<std::pair<const char*, MetricValue>> fields) {
+void MetricsWriter::write(const MetricFields& fields) {
   nlohmann::ordered_json line = nlohmann::ordered_json::object();
   for (const auto& field : fields)
     std::visit([&](const auto& value) { line[field.first] = value; }, field.second);

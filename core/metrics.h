@@ -1,14 +1,15 @@
 #pragma once
 #include <cstdio>
 #include <filesystem>
-#include <initializer_list>
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 namespace fennec {
 
 using MetricValue = std::variant<std::int64_t, double, std::string>;
+using MetricFields = std::vector<std::pair<const char*, MetricValue>>;
 
 /// Appends one JSON object a line to metrics.jsonl and flushes it; a torn last line of an earlier run
 /// is cut off. Not thread-safe.
@@ -18,7 +19,7 @@ class MetricsWriter {
   ~MetricsWriter();
   MetricsWriter(const MetricsWriter&) = delete;
   MetricsWriter& operator=(const MetricsWriter&) = delete;
-  void write(std::initializer_list<std::pair<const char*, MetricValue>> fields);
+  void write(const MetricFields& fields);
 
  private:
   std::FILE* file_;

@@ -1,12 +1,12 @@
 #include "simulations/run_output.h"
 
-#include <cstdio>
 #include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "coordinator/adapter_store.h"
+#include "coordinator/record_output.h"
 #include "coordinator/report.h"
 #include "core/error.h"
 #include "core/files.h"
@@ -16,26 +16,6 @@ namespace fennec {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr const char* kHeadlines[] = {"loss", "accuracy", "mae"};
-
-void print(const std::string& line) {
-  std::fputs((line + "\n").c_str(), stdout);
-  std::fflush(stdout);
-}
-
-Json to_json(const MetricList& metrics) {
-  Json out = Json::object();
-  for (const auto& [name, value] : metrics) out[name] = value;
-  return out;
-}
-
-std::string headlines(const EvaluationRecord& record) {
-  std::string out;
-  for (const char* name : kHeadlines)
-    if (const auto value = record.metric(name)) out += fmt::format("  {} {:.4f}", name, *value);
-  return out;
-}
 
 double megabytes(std::int64_t bytes) { return static_cast<double>(bytes) / 1e6; }
 
@@ -56,18 +36,18 @@ void RunOutput::begin(const std::vector<Device>& devices, std::size_t data_sets,
                     ? fmt::format("{} simulated devices", devices.size())
                     : fmt::format("{} simulated devices over {} data sets", devices.size(), data_sets);
   if (json_) {
-    print(Json{{"event", "started"},
-               {"name", experiment_.name},
-               {"devices", devices.size()},
-               {"data_sets", data_sets},
-               {"experiment", experiment_hash(experiment_)}}
-              .dump());
+    print_line(Json{{"event", "started"},
+                    {"name", experiment_.name},
+                    {"devices", devices.size()},
+                    {"data_sets", data_sets},
+                    {"experiment", experiment_hash(experiment_)}}
+                   .dump());
     return;
   }
-  print(fmt::format("{}: {}, cohort {}, {} rounds, base {}, {} training threads", experiment_.name,
-                    population_, experiment_.rounds.cohort_size, experiment_.rounds.total,
-                    experiment_.model.base, threads));
-  print("round  updates    loss  |step|    up MB  down MB  round s   time s");
+  print_line(fmt::format("{}: {}, cohort {}, {} rounds, base {}, {} training threads", experiment_.name,
+                         population_, experiment_.rounds.cohort_size, experiment_.rounds.total,
+                         experiment_.model.base, threads));
+  print_line("round  updates    loss  |step|    up MB  down MB  round s   time s");
 }
 
 SimulationEvents RunOutput::events() {
@@ -86,57 +66,41 @@ void RunOutput::update(RoundId round, std::size_t updates) {
 
 void RunOutput::committed(const RoundRecord& r, double at_s) {
   progress_.reset();
-  metrics_->write({{"kind", std::string("round")},
-                   {"round", r.round.value},
-                   {"version", r.version.value},
-                   {"loss", r.loss},
-                   {"updates", static_cast<std::int64_t>(r.participants.size())},
-                   {"examples", r.num_examples},
-                   {"supervised_tokens", r.supervised_tokens},
-                   {"update_norm", r.update_norm},
-                   {"bytes_up", r.bytes_up},
-                   {"bytes_down", r.bytes_down},
-                   {"wall_s", r.wall_s},
-                   {"virtual_s", at_s},
-                   {"adapter_sha256", r.adapter_sha256}});
+  MetricFields fields = metric_fields(r);
+  fields.emplace_back("virtual_s", at_s);
+  metrics_->write(fields);
   if (json_) {
-    print(Json{{"event", "round"},
-               {"round", r.round.value},
-               {"updates", r.participants.size()},
-               {"loss", r.loss},
-               {"update_norm", r.update_norm},
-               {"bytes_up", r.bytes_up},
-               {"bytes_down", r.bytes_down},
-               {"wall_s", r.wall_s},
-               {"virtual_s", at_s},
-               {"adapter_sha256", r.adapter_sha256}}
-              .dump());
+    print_line(Json{{"event", "round"},
+                    {"round", r.round.value},
+                    {"updates", r.participants.size()},
+                    {"loss", r.loss},
+                    {"update_norm", r.update_norm},
+                    {"bytes_up", r.bytes_up},
+                    {"bytes_down", r.bytes_down},
+                    {"wall_s", r.wall_s},
+                    {"virtual_s", at_s},
+                    {"adapter_sha256", r.adapter_sha256}}
+                   .dump());
     return;
   }
-  print(fmt::format("{:>5}  {:>3}/{:<3}  {:>7.4f}  {:>6.3f}  {:>7.2f}  {:>7.2f}  {:>7.1f}  {:>7.1f}",
-                    r.round.value, r.participants.size(), experiment_.rounds.cohort_size, r.loss,
-                    r.update_norm, megabytes(r.bytes_up), megabytes(r.bytes_down), r.wall_s, at_s));
+  print_line(
+      fmt::format("{:>5}  {:>3}/{:<3}  {:>7.4f}  {:>6.3f}  {:>7.2f}  {:>7.2f}  {:>7.1f}  {:>7.1f}",
+                  r.round.value, r.participants.size(), experiment_.rounds.cohort_size, r.loss,
+                  r.update_norm, megabytes(r.bytes_up), megabytes(r.bytes_down), r.wall_s, at_s));
 }
 
 void RunOutput::evaluated(const EvaluationRecord& e) {
-  for (const auto& [name, value] : e.metrics)
-    metrics_->write({{"kind", std::string("evaluation")},
-                     {"round", e.after_round.value},
-                     {"version", e.version.value},
-                     {"clients", e.clients},
-                     {"examples", e.num_examples},
-                     {"metric", name},
-                     {"value", value}});
+  write_metrics(*metrics_, e);
   if (json_)
-    print(Json{{"event", "evaluation"},
-               {"round", e.after_round.value},
-               {"clients", e.clients},
-               {"examples", e.num_examples},
-               {"metrics", to_json(e.metrics)}}
-              .dump());
+    print_line(Json{{"event", "evaluation"},
+                    {"round", e.after_round.value},
+                    {"clients", e.clients},
+                    {"examples", e.num_examples},
+                    {"metrics", to_json(e.metrics)}}
+                   .dump());
   else
-    print(fmt::format("held-out after round {} ({} devices, {} examples){}", e.after_round.value,
-                      e.clients, e.num_examples, headlines(e)));
+    print_line(fmt::format("held-out after round {} ({} devices, {} examples){}", e.after_round.value,
+                           e.clients, e.num_examples, headlines(e)));
 }
 
 void RunOutput::abandoned(RoundId round, const std::string& reason) {
@@ -172,30 +136,24 @@ void RunOutput::finish(const SimulationResult& result, double elapsed_s) {
   const EvaluationRecord* before = result.evaluations.empty() ? nullptr : &result.evaluations.front();
   const EvaluationRecord* after = result.evaluations.empty() ? nullptr : &result.evaluations.back();
   if (json_) {
-    print(Json{{"event", "finished"},
-               {"adapter", adapter},
-               {"report", report},
-               {"virtual_s", result.virtual_s},
-               {"elapsed_s", elapsed_s},
-               {"vanished", result.vanished},
-               {"abandoned", result.abandoned},
-               {"before", before ? to_json(before->metrics) : Json()},
-               {"after", after ? to_json(after->metrics) : Json()}}
-              .dump());
+    print_line(Json{{"event", "finished"},
+                    {"adapter", adapter},
+                    {"report", report},
+                    {"virtual_s", result.virtual_s},
+                    {"elapsed_s", elapsed_s},
+                    {"vanished", result.vanished},
+                    {"abandoned", result.abandoned},
+                    {"before", before ? to_json(before->metrics) : Json()},
+                    {"after", after ? to_json(after->metrics) : Json()}}
+                   .dump());
     return;
   }
-  std::string line = "held-out";
-  for (const char* name : kHeadlines) {
-    const auto from = before ? before->metric(name) : std::nullopt,
-               to = after ? after->metric(name) : std::nullopt;
-    if (from && to) line += fmt::format("  {} {:.4f} → {:.4f}", name, *from, *to);
-  }
-  print(line);
-  print(fmt::format(
+  if (before) print_line(headline_changes(*before, *after));
+  print_line(fmt::format(
       "{:.1f} virtual seconds in {:.1f} s; {} devices lost while training, {} rounds opened again",
       result.virtual_s, elapsed_s, result.vanished, result.abandoned));
-  print("adapter   " + adapter);
-  print("report    " + report);
+  print_line("adapter   " + adapter);
+  print_line("report    " + report);
 }
 
 }  // namespace fennec
