@@ -51,4 +51,13 @@ std::string closest_name(std::string_view name, const std::vector<std::string>& 
   return best;
 }
 
+std::string unknown_name(const std::string& what, std::string_view name,
+                         const std::vector<std::string>& known) {
+  const std::string close = closest_name(name, known);
+  std::string out = "unknown " + what + " '" + std::string(name) + "'" +
+                    (close.empty() ? "" : "; did you mean '" + close + "'?") + "; known: ";
+  for (std::size_t i = 0; i < known.size(); ++i) out += (i == 0 ? "" : ", ") + known[i];
+  return out;
+}
+
 }  // namespace fennec

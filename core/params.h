@@ -33,6 +33,10 @@ struct Params {
 /// The closest of `known` within a small edit distance, or "" when nothing is close.
 std::string closest_name(std::string_view name, const std::vector<std::string>& known);
 
+/// "unknown <what> 'nam'; did you mean 'name'?; known: name, other".
+std::string unknown_name(const std::string& what, std::string_view name,
+                         const std::vector<std::string>& known);
+
 // A config struct lists its keys once, beside itself, and everything walks that list:
 //
 //   struct LoraConfig { int rank = 8; double alpha = 16; };

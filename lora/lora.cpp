@@ -2,9 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include <cmath>
-#include <optional>
-#include <regex>
 #include <unordered_map>
 #include <utility>
 
@@ -15,20 +12,6 @@
 namespace fennec {
 
 namespace {
-
-using Pattern = std::vector<std::pair<std::string, double>>;
-
-/// PEFT: a key matches a module when ^(.*\.)?(key)$ does, and the first match wins.
-std::optional<double> pattern_value(const Pattern& pattern, const std::string& module) {
-  for (const auto& entry : pattern) {
-    try {
-      if (std::regex_match(module, std::regex("(.*\\.)?(" + entry.first + ")"))) return entry.second;
-    } catch (const std::regex_error&) {
-      throw IoError("adapter_config.json: '" + entry.first + "' is not a regular expression");
-    }
-  }
-  return std::nullopt;
-}
 
 void check_supported(const PeftLoraConfig& config, bool trainable) {
   if (config.use_dora) throw IoError("adapter_config.json: use_dora: DoRA adapters are not supported");
@@ -65,12 +48,6 @@ at::Tensor view_of(const float* values, const ParameterEntry& entry) {
 }
 
 }  // namespace
-
-double lora_scale(const PeftLoraConfig& config, const std::string& module, std::int64_t rank) {
-  const double alpha = pattern_value(config.alpha_pattern, module).value_or(config.lora_alpha);
-  const auto r = static_cast<double>(rank);
-  return config.use_rslora ? alpha / std::sqrt(r) : alpha / r;
-}
 
 PeftLoraConfig to_peft_config(const LoraConfig& config, const std::string& base,
                               std::vector<std::string> target_modules) {

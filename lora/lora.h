@@ -5,6 +5,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "core/lora_scale.h"
 #include "core/parameter_set.h"
 #include "core/peft_directory.h"
 #include "lora/lora_config.h"
@@ -34,8 +35,6 @@ class LoraAttachment {
   std::vector<Projection*> attached_;
 };
 
-/// s = alpha/r, or alpha/√r with rsLoRA; rank_pattern/alpha_pattern honoured per module.
-double lora_scale(const PeftLoraConfig& config, const std::string& module, std::int64_t rank);
 PeftLoraConfig to_peft_config(const LoraConfig& config, const std::string& base,
                               std::vector<std::string> target_modules);
 
