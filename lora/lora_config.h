@@ -25,6 +25,7 @@ struct TrainConfig {
   double weight_decay = 0;
   double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
   double clip_norm = 1.0;
+  double proximal_mu = 0;
   int warmup_steps = 0;
   int local_steps = 20;
   int local_epochs = 0;
@@ -41,6 +42,9 @@ void fields(Visitor& v, TrainConfig& c) {
   v("beta2", c.beta2, "AdamW second-moment decay");
   v("epsilon", c.epsilon, "AdamW denominator floor");
   v("clip_norm", c.clip_norm, "global gradient norm limit per step; 0 = off");
+  v("proximal_mu", c.proximal_mu,
+    "FedProx: pull μ/2·‖w − w_start‖² towards the adapter a round starts from; 0 = off (arXiv "
+    "1812.06127)");
   v("warmup_steps", c.warmup_steps, "linear learning-rate warm-up within a round");
   v("local_steps", c.local_steps, "optimizer steps a round (used when local_epochs is 0)");
   v("local_epochs", c.local_epochs, "passes over the device's examples a round; 0 = use local_steps");

@@ -31,12 +31,18 @@ AdamWOptions adamw_options(const TrainConfig& config) {
 /// One run of local training: the adapter attached, its optimizer, and how far it has come.
 class TrainingRun {
  public:
-  TrainingRun(CausalLm& model, const LoraConfig& lora, const TrainConfig& config, ParameterSet& adapter)
+  TrainingRun(CausalLm& model, const LoraConfig& lora, const TrainConfig& config, ParameterSet& adapter,
+              const TrainHooks& hooks)
       : model_(model),
         config_(config),
         adapter_(adapter),
         attachment_(model, adapter, to_peft_config(lora, "", {}), /*trainable=*/true),
-        optimizer_(attachment_.tensors(), adamw_options(config)) {}
+        optimizer_(attachment_.tensors(), adamw_options(config)) {
+    if (config.proximal_mu > 0) start_ = adapter.clone();
+    for (std::size_t i = 0; hooks.trains && i < attachment_.tensors().size(); ++i)
+      if (!hooks.trains(adapter.layout()->entries()[i].name))
+        attachment_.tensors()[i].set_requires_grad(false);
+  }
 
   void resume_from(const TrainCheckpoint& saved) {
     if (saved.adapter.size() != adapter_.size() ||
@@ -70,6 +76,7 @@ class TrainingRun {
       if (!std::isfinite(mean))
         return fail(ErrorCode::kNumeric, "loss is not finite at step " + step_name());
       objective.backward();
+      add_proximal_gradient();
       if (!std::isfinite(clip_grad_norm(attachment_.tensors(), config_.clip_norm)))
         return fail(ErrorCode::kNumeric, "gradient is not finite at step " + step_name());
       optimizer_.step(learning_rate(config_, report_.steps));
@@ -82,6 +89,20 @@ class TrainingRun {
 
  private:
   std::string step_name() const { return std::to_string(report_.steps + 1); }
+
+  /// FedProx (Li et al., arXiv 1812.06127): ∇ μ/2·‖w − w_start‖² = μ·(w − w_start).
+  void add_proximal_gradient() {
+    if (start_.empty()) return;
+    const auto mu = static_cast<float>(config_.proximal_mu);
+    for (std::size_t i = 0; i < attachment_.tensors().size(); ++i) {
+      const at::Tensor grad = attachment_.tensors()[i].grad();
+      if (!grad.defined()) continue;
+      const ParameterEntry& entry = adapter_.layout()->entries()[i];
+      const std::span<float> gradient(grad.data_ptr<float>(), entry.size);
+      axpy(mu, std::as_const(adapter_).values(entry), gradient);
+      axpy(-mu, std::as_const(start_).values(entry), gradient);
+    }
+  }
 
   void count(const TrainBatch& batch, std::int64_t positions, double loss) {
     if (report_.steps == 0) report_.first_loss = loss;
@@ -98,6 +119,7 @@ class TrainingRun {
   ParameterSet& adapter_;
   LoraAttachment attachment_;
   AdamW optimizer_;
+  ParameterSet start_;  ///< what the proximal term pulls to; empty without one
   TrainReport report_;
   double loss_sum_ = 0;
 };
@@ -122,7 +144,7 @@ Result<TrainReport> Trainer::State::train(ParameterSet& adapter,
                                           const TrainHooks& hooks) const {
   const bool saves = !hooks.checkpoint.empty();
   const std::string identity = saves ? training_identity(adapter, examples, lora, config, seed) : "";
-  TrainingRun run(model, lora, config, adapter);
+  TrainingRun run(model, lora, config, adapter, hooks);
   if (saves)
     if (const auto saved = load_train_checkpoint(hooks.checkpoint, identity)) run.resume_from(*saved);
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <stop_token>
+#include <string>
 #include <vector>
 
 #include "core/error.h"
@@ -44,6 +45,8 @@ struct TrainHooks {
   std::stop_token stop;  ///< asked once a step
   std::function<void(std::int64_t step, std::int64_t total, double loss)> on_step;
   std::filesystem::path checkpoint;  ///< file to resume from and save to; empty = none
+  /// Tensors of the adapter that are trained; the others stay as they are. Empty = all.
+  std::function<bool(const std::string& tensor)> trains;
 };
 
 /// Local steps of AdamW on an adapter attached to a frozen model. The same (adapter, examples, config,

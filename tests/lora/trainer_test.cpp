@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "core/files.h"
 #include "lora/train_checkpoint.h"
@@ -221,4 +222,39 @@ TEST_CASE("a step without any supervised token passes without an update") {
   REQUIRE(report);
   CHECK(report->supervised_tokens == 0);
   CHECK(equal(adapter, s.start));
+}
+
+TEST_CASE("tensors that are not trained stay bit for bit, and the others learn") {
+  Setup s;
+  ParameterSet adapter = s.start.clone();
+  TrainHooks hooks;
+  hooks.trains = [](const std::string& tensor) { return tensor.ends_with(".lora_B.weight"); };
+  REQUIRE(s.run(adapter, hooks));
+  for (const ParameterEntry& entry : adapter.layout()->entries()) {
+    const bool same =
+        std::ranges::equal(std::as_const(adapter).values(entry), std::as_const(s.start).values(entry));
+    CHECK(same == entry.name.ends_with(".lora_A.weight"));
+  }
+}
+
+TEST_CASE(
+    "the proximal term pulls to the start: the more of it, the nearer; without it nothing changes") {
+  const auto distance = [](double mu) {
+    Setup s;
+    s.train.weight_decay = 0;
+    s.train.proximal_mu = mu;
+    s.train.clip_norm = 0;
+    s.train.local_steps = 20;
+    ParameterSet adapter = s.start.clone();
+    REQUIRE(s.run(adapter));
+    double square = 0;
+    for (std::size_t i = 0; i < adapter.size(); ++i) {
+      const double moved = std::as_const(adapter).values()[i] - std::as_const(s.start).values()[i];
+      square += moved * moved;
+    }
+    return std::sqrt(square);
+  };
+  const double off = distance(0), some = distance(0.1), much = distance(10);
+  CHECK(some < off);
+  CHECK(much < some);
 }
