@@ -1,4 +1,7 @@
+#include <utility>
+
 #include "aggregation/registry.h"
+#include "aggregation/travel.h"
 #include "core/parameter_math.h"
 
 namespace fennec {
@@ -11,16 +14,16 @@ class FedAvgM final : public ServerOptimizer {
   FedAvgM(double server_lr, double momentum)
       : server_lr_(static_cast<float>(server_lr)), momentum_(static_cast<float>(momentum)) {}
 
-  void step(ParameterSet& adapter, const ParameterSet& delta) override {
+  void step(ParameterSet& adapter, const ParameterSet& delta, Half half) override {
     FENNEC_CHECK(*adapter.layout() == *delta.layout());
-    if (first_moment_.empty()) {
-      first_moment_ = delta.clone();
-    } else {
-      FENNEC_CHECK(*first_moment_.layout() == *delta.layout());
-      scale(momentum_, first_moment_.values());
-      axpy(1.0F, delta.values(), first_moment_.values());
+    if (first_moment_.empty()) first_moment_ = ParameterSet(delta.layout());
+    FENNEC_CHECK(*first_moment_.layout() == *delta.layout());
+    for (const ParameterEntry& entry : adapter.layout()->entries()) {
+      if (!travels(entry.name, half)) continue;
+      scale(momentum_, first_moment_.values(entry));
+      axpy(1.0F, delta.values(entry), first_moment_.values(entry));
+      axpy(server_lr_, std::as_const(first_moment_).values(entry), adapter.values(entry));
     }
-    axpy(server_lr_, first_moment_.values(), adapter.values());
   }
 
   std::vector<const ParameterSet*> state() const override {

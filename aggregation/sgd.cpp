@@ -1,4 +1,5 @@
 #include "aggregation/registry.h"
+#include "aggregation/travel.h"
 #include "core/parameter_math.h"
 
 namespace fennec {
@@ -9,9 +10,10 @@ class ServerSgd final : public ServerOptimizer {
  public:
   explicit ServerSgd(double server_lr) : server_lr_(static_cast<float>(server_lr)) {}
 
-  void step(ParameterSet& adapter, const ParameterSet& delta) override {
+  void step(ParameterSet& adapter, const ParameterSet& delta, Half half) override {
     FENNEC_CHECK(*adapter.layout() == *delta.layout());
-    axpy(server_lr_, delta.values(), adapter.values());
+    for (const ParameterEntry& entry : adapter.layout()->entries())
+      if (travels(entry.name, half)) axpy(server_lr_, delta.values(entry), adapter.values(entry));
   }
   std::vector<const ParameterSet*> state() const override { return {}; }
   Result<void> restore(std::vector<ParameterSet> state) override {

@@ -13,6 +13,7 @@
 
 #include "client/adapter_fetch.h"
 #include "client/client_agent.h"
+#include "client/feedback_store.h"
 #include "client/local_worker.h"
 #include "client/outbox.h"
 #include "client/run_log.h"
@@ -50,6 +51,7 @@ class LiveClient {
         data_(load_device_data(options.data)),
         state_(state_of(options)),
         outbox_(state_.outbox()),
+        feedback_(state_.path()),
         log_(options.json),
         agent_(bundle_.run_id, hello(), clock_, outbox_.offer()),
         agent_timer_(io_),
@@ -124,8 +126,10 @@ class LiveClient {
         welcome != nullptr && welcome->run_id == bundle_.run_id)
       prepare_run(*welcome);
     if (const auto* plan = std::get_if<RoundPlan>(&frame.message)) log_.planned(*plan);
-    if (const auto* accepted = std::get_if<UpdateAccepted>(&frame.message))
+    if (const auto* accepted = std::get_if<UpdateAccepted>(&frame.message)) {
+      feedback_.accepted(*accepted);
       log_.accepted(accepted->round);
+    }
     if (const auto* rejected = std::get_if<UpdateRejected>(&frame.message)) log_.rejected(*rejected);
     const bool welcomed = std::holds_alternative<Welcome>(frame.message);
     handle(Received{std::move(frame.message)});
@@ -141,6 +145,7 @@ class LiveClient {
     LocalWorkerEvents events;
     events.resumed = [this](RoundId round, std::int64_t step) { log_.resumed(round, step); };
     events.trained = [this](TrainedUpdate update) {
+      if (!update.error.empty()) feedback_.prepare(update.offer, update.error);
       outbox_.put(update.offer, std::move(update.payload));
       log_.trained(update.offer.round, update.report, update.offer.payload_bytes);
       handle(TrainingDone{update.offer});
@@ -214,7 +219,10 @@ class LiveClient {
     handle(AdapterReady{preparing_.version});
   }
 
-  void act(const StartTraining& a) { worker_->train(a.plan, std::move(adapter_)); }
+  void act(const StartTraining& a) {
+    ParameterSet error = feedback_.current(adapter_.layout(), a.plan.round);
+    worker_->train(a.plan, std::move(adapter_), std::move(error));
+  }
   void act(const StartEvaluation& a) { worker_->evaluate(a.plan, std::move(adapter_)); }
   void act(const CancelWork&) {
     worker_->cancel();
@@ -264,6 +272,7 @@ class LiveClient {
   DeviceData data_;
   StateDirectory state_;
   Outbox outbox_;
+  FeedbackStore feedback_;
   RunLog log_;
   SteadyClock clock_;
   ClientAgent agent_;

@@ -1,9 +1,11 @@
 #include "client/local_round.h"
 
+#include <cmath>
 #include <stop_token>
 #include <utility>
 
 #include "aggregation/codec.h"
+#include "aggregation/travel.h"
 #include "core/digest.h"
 #include "core/lora_layout.h"
 #include "core/parameter_math.h"
@@ -21,6 +23,8 @@ LayoutPtr adapter_layout(const Experiment& experiment, const std::filesystem::pa
 }
 
 namespace {
+
+constexpr double kRoundedNorm = 1.0005;  // float rounding of a delta clipped to the limit itself
 
 /// The sums named "loss/<task>/tokens".
 std::int64_t scored_tokens(const MetricList& sums) {
@@ -44,7 +48,10 @@ LocalRound::LocalRound(const Experiment& experiment, CausalLm& model, const Toke
 LocalRound::~LocalRound() = default;
 
 Result<TrainedUpdate> LocalRound::train(const RoundPlan& plan, const ParameterSet& adapter,
-                                        const TrainHooks& hooks) const {
+                                        const ParameterSet* error, TrainHooks hooks) const {
+  const Half half = half_of_round(travel_of(experiment_.aggregation), plan.round);
+  if (half != Half::kBoth)
+    hooks.trains = [half](const std::string& tensor) { return travels(tensor, half); };
   ParameterSet trained = adapter.clone();
   Trainer trainer(model_, experiment_.lora, experiment_.train);
   const auto report = trainer.train(trained, train_, Seed(plan.seed), hooks);
@@ -54,12 +61,9 @@ Result<TrainedUpdate> LocalRound::train(const RoundPlan& plan, const ParameterSe
   const auto clipped = clip_l2(delta, experiment_.privacy.clip_norm);
   if (!clipped) return tl::unexpected<Error>(clipped.error());
 
-  TrainedUpdate update{{}, make_codec(experiment_.aggregation.codec)->encode(delta), *report};
+  TrainedUpdate update = encode(plan, delta, error, half);
+  update.report = *report;
   UpdateOffer& offer = update.offer;
-  offer.round = plan.round;
-  offer.base_version = plan.version;
-  offer.codec = experiment_.aggregation.codec;
-  offer.layout_digest = adapter.layout()->digest();
   offer.num_examples = report->num_examples;
   offer.supervised_tokens = report->supervised_tokens;
   offer.steps = report->steps;
@@ -67,6 +71,31 @@ Result<TrainedUpdate> LocalRound::train(const RoundPlan& plan, const ParameterSe
   offer.metrics = {{"loss", report->mean_loss},
                    {"first_loss", report->first_loss},
                    {"last_loss", report->last_loss}};
+  return update;
+}
+
+TrainedUpdate LocalRound::encode(const RoundPlan& plan, const ParameterSet& delta,
+                                 const ParameterSet* error, Half half) const {
+  const auto codec = make_codec(experiment_.aggregation.codec);
+  const LayoutPtr part = travelling_layout(delta.layout(), half);
+  const auto round = static_cast<std::uint64_t>(plan.round.value);
+  const EncodeSeeds seeds{Seed(plan.seed).child("encode"),
+                          Seed(experiment_.seed).child("selection", round)};
+  const double limit = experiment_.privacy.clip_norm;
+  const bool has_error = error != nullptr && !error->empty();
+  ParameterSet left_out = has_error ? gather(*error, part) : ParameterSet();
+  TrainedUpdate update;
+  update.payload = encode_with_feedback(*codec, gather(delta, part), left_out, seeds,
+                                        limit > 0 ? limit * kRoundedNorm : HUGE_VAL);
+  if (codec->keeps_error()) {
+    update.error = has_error ? error->clone() : ParameterSet(delta.layout());
+    replace(left_out, update.error);
+  }
+  UpdateOffer& offer = update.offer;
+  offer.round = plan.round;
+  offer.base_version = plan.version;
+  offer.codec = experiment_.aggregation.codec;
+  offer.layout_digest = part->digest();
   offer.payload_bytes = static_cast<std::int64_t>(update.payload.size());
   offer.payload_sha256 = to_hex(sha256(update.payload));
   return update;

@@ -4,6 +4,7 @@
 #include <stop_token>
 #include <vector>
 
+#include "aggregation/strategy_config.h"
 #include "configs/experiment.h"
 #include "core/error.h"
 #include "core/parameter_set.h"
@@ -21,6 +22,7 @@ struct TrainedUpdate {
   UpdateOffer offer;
   std::vector<std::byte> payload;
   TrainReport report;
+  ParameterSet error;  ///< what the codec left out so far; empty when it keeps none
 };
 
 /// The adapter layout that an experiment means on a base model. Throws IoError, ConfigError.
@@ -34,15 +36,18 @@ class LocalRound {
              const DeviceData& data);
   ~LocalRound();
 
-  /// Trains from `adapter` by the plan. kBudget when stopped, kNumeric; kNotFound without training
-  /// data.
+  /// Trains from `adapter` by the plan; only the half that the strategy lets travel is trained and
+  /// sent. kBudget when stopped, kNumeric; kNotFound without training data.
+  /// @param error  TrainedUpdate::error of the last accepted update; null or empty = none
   Result<TrainedUpdate> train(const RoundPlan& plan, const ParameterSet& adapter,
-                              const TrainHooks& hooks = {}) const;
+                              const ParameterSet* error = nullptr, TrainHooks hooks = {}) const;
   /// Sums over the device's test examples, an empty report without any; kBudget when stopped.
   Result<EvaluationReport> evaluate(const RoundPlan& plan, const ParameterSet& adapter,
                                     const std::stop_token& stop = {}) const;
 
  private:
+  TrainedUpdate encode(const RoundPlan& plan, const ParameterSet& delta, const ParameterSet* error,
+                       Half half) const;
   const Experiment& experiment_;
   CausalLm& model_;
   const Tokenizer& tokenizer_;

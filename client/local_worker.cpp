@@ -57,9 +57,11 @@ void LocalWorker::post(std::uint64_t ticket, std::function<void()> report) {
   });
 }
 
-void LocalWorker::train(const RoundPlan& plan, ParameterSet adapter) {
+void LocalWorker::train(const RoundPlan& plan, ParameterSet adapter, ParameterSet error) {
   const auto start = std::make_shared<const ParameterSet>(std::move(adapter));
-  submit([this, plan, start](const LocalRound& local, std::stop_token stop, std::uint64_t ticket) {
+  const auto left_out = std::make_shared<const ParameterSet>(std::move(error));
+  submit([this, plan, start, left_out](const LocalRound& local, std::stop_token stop,
+                                       std::uint64_t ticket) {
     TrainHooks hooks;
     hooks.stop = std::move(stop);
     hooks.checkpoint = checkpoint_;
@@ -69,7 +71,7 @@ void LocalWorker::train(const RoundPlan& plan, ParameterSet adapter) {
         post(ticket, [this, round = plan.round, step] { events_.resumed(round, step); });
       log::debug("round {}: step {} of {}, loss {:.4f}", plan.round.value, step, total, loss);
     };
-    auto update = local.train(plan, *start, hooks);
+    auto update = local.train(plan, *start, left_out.get(), std::move(hooks));
     if (!update)
       return post(ticket, [this, plan, error = update.error()] { events_.failed(plan.round, error); });
     const auto shared = std::make_shared<TrainedUpdate>(std::move(*update));

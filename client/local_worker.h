@@ -31,7 +31,8 @@ class LocalWorker {
               const DeviceData& data, std::filesystem::path checkpoint, LocalWorkerEvents events);
   ~LocalWorker();
 
-  void train(const RoundPlan& plan, ParameterSet adapter);
+  /// @param error  what the codec left out of earlier updates; may be empty
+  void train(const RoundPlan& plan, ParameterSet adapter, ParameterSet error);
   void evaluate(const RoundPlan& plan, ParameterSet adapter);
   void cancel();
 

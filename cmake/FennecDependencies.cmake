@@ -12,6 +12,7 @@ pkg_check_modules(ZMQ REQUIRED IMPORTED_TARGET libzmq>=4.3.4)
 pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-cpp)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
+pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 find_path(CLI11_INCLUDE CLI/CLI.hpp REQUIRED)
 # torch.utils.cmake_prefix_path names share/cmake, from where TorchConfig would find the system's libraries before
 # its own: search its installation prefix first.

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "configs/aggregation_rules.h"
 #include "configs/experiment.h"
 
 namespace fennec {
@@ -46,6 +47,7 @@ void check_training(Problems& p, const Experiment& e) {
   p.below_one("train.beta2", e.train.beta2);
   p.positive("train.epsilon", e.train.epsilon);
   p.at_least("train.clip_norm", e.train.clip_norm, 0.0);
+  p.at_least("train.proximal_mu", e.train.proximal_mu, 0.0);
   p.at_least("train.warmup_steps", e.train.warmup_steps, 0);
   p.at_least("train.local_epochs", e.train.local_epochs, 0);
   p.at_least("train.local_steps", e.train.local_steps, 0);
@@ -143,6 +145,8 @@ std::vector<std::string> validate(const Experiment& experiment) {
   check_transport(problems, experiment.transport);
   check_data(problems, experiment);
   check_simulation(problems, experiment.simulation);
+  for (std::string& problem : aggregation_problems(experiment))
+    problems.list.push_back(std::move(problem));
   return std::move(problems.list);
 }
 

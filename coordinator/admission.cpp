@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "aggregation/travel.h"
 #include "coordinator/commit.h"
 #include "core/digest.h"
 #include "core/evaluation_tally.h"
@@ -26,6 +27,7 @@ bool finite(const MetricList& metrics) {
 AdmissionRules admission_rules(const Experiment& experiment, const std::string& run_id,
                                const std::string& base_digest, const LayoutPtr& layout) {
   AdmissionRules rules{run_id, base_digest, experiment.aggregation.codec, layout};
+  rules.travel = travel_of(experiment.aggregation);
   rules.max_update_bytes = experiment.transport.max_update_bytes;
   if (experiment.privacy.clip_norm > 0) rules.max_norm = experiment.privacy.clip_norm * kClipSlack;
   rules.local_steps = experiment.train.local_steps;
@@ -61,11 +63,11 @@ Result<void> check_offer(const AdmissionRules& rules, const UpdateOffer& offer,
   if (offer.codec != rules.codec)
     return fail(ErrorCode::kMismatch, fmt::format("update is encoded as '{:.32}', the run uses '{}'",
                                                   offer.codec, rules.codec));
-  if (offer.layout_digest != rules.layout->digest())
+  const LayoutPtr sent = travelling_layout(rules.layout, half_of_round(rules.travel, offer.round));
+  if (offer.layout_digest != sent->digest())
     return fail(ErrorCode::kMismatch,
-                "update has another adapter layout (rank or target modules differ)");
-  const std::int64_t needed =
-      static_cast<std::int64_t>(rules.layout->size() * sizeof(float)) + kFramingBytes;
+                "update has another adapter layout (rank, target modules or travelling half differ)");
+  const std::int64_t needed = static_cast<std::int64_t>(sent->size() * sizeof(float)) + kFramingBytes;
   const std::int64_t most = std::min(needed, rules.max_update_bytes);
   if (offer.payload_bytes <= 0 || offer.payload_bytes > most)
     return fail(ErrorCode::kMalformed,

@@ -16,6 +16,7 @@ struct AdmissionRules {
   std::string base_digest;
   std::string codec;  ///< the run's
   LayoutPtr layout;
+  Travel travel = Travel::kBoth;  ///< which half of the layout updates hold, by round
   std::int64_t max_update_bytes = 0;
   double max_norm = kMostNorm;  ///< L2 of a decoded update
   // What a device can have done in a round (TrainConfig); step_tokens: of one step at most, one row

@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace fennec {
 
@@ -44,5 +45,14 @@ struct ExportCommand {
   std::optional<std::int64_t> version;
 };
 void export_adapter(const ExportCommand& command);
+
+struct AggregateCommand {
+  std::string strategy, weights, options;
+  std::filesystem::path out;
+  std::vector<std::filesystem::path> adapters;
+  bool json = false;
+};
+/// A strategy of live runs, and those that only finished adapters allow, on PEFT directories.
+void aggregate_adapters(const AggregateCommand& command);
 
 }  // namespace fennec

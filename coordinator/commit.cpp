@@ -2,10 +2,13 @@
 
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include <fmt/format.h>
 
 #include "aggregation/codec.h"
+#include "aggregation/travel.h"
+#include "coordinator/cross_term_monitor.h"
 #include "core/parameter_math.h"
 #include "core/safetensors.h"
 
@@ -15,9 +18,9 @@ namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
-double reported_loss(const UpdateOffer& offer) {
+double metric_of(const UpdateOffer& offer, std::string_view wanted) {
   for (const auto& [name, value] : offer.metrics)
-    if (name == "loss") return value;
+    if (name == wanted) return value;
   return kNone;
 }
 
@@ -28,7 +31,7 @@ ParticipantRecord participant(const ClientId& client, const UpdateOffer& offer,
           offer.supervised_tokens,
           offer.steps,
           offer.train_seconds,
-          reported_loss(offer),
+          metric_of(offer, "loss"),
           l2_norm(delta.values()),
           offer.payload_bytes,
           offer.payload_sha256};
@@ -52,22 +55,45 @@ IoError unreadable(const ClientId& client, RoundId round, const Error& error) {
       fmt::format("stored update of {} for round {}: {}", client.name, round.value, error.message));
 }
 
+struct DecodedUpdate {
+  const ClientId& client;
+  const UpdateOffer& offer;
+  ParameterSet delta;
+};
+
+/// An error says what the strategy misses in the update: it is then as if it had not come.
+Result<void> fold(Commit& commit, DecodedUpdate update, Aggregator& aggregator,
+                  std::optional<CrossTermMonitor>& cross_term) {
+  const UpdateOffer& offer = update.offer;
+  ParticipantRecord record = participant(update.client, offer, update.delta);
+  if (cross_term) cross_term->add(update.delta, offer.supervised_tokens);
+  const Result<void> taken =
+      aggregator.accept({update.client, offer.num_examples, offer.supervised_tokens, offer.steps,
+                         std::move(update.delta), metric_of(offer, "first_loss")});
+  if (taken) commit.record.participants.push_back(std::move(record));
+  if (!taken && cross_term) cross_term->drop_last();
+  return taken;
+}
+
+void drop_all(Commit& commit, const Error& error) {
+  for (const ParticipantRecord& p : commit.record.participants)
+    commit.dropped.emplace_back(p.client, error);
+  commit.record.participants.clear();
+}
+
 /// Takes the step, or drops every contributor when the adapter would not stay finite.
 void move_adapter(Commit& commit, const ParameterSet& base, const ParameterSet& delta,
-                  ServerOptimizer& optimizer) {
+                  ServerOptimizer& optimizer, Half half) {
   std::vector<ParameterSet> before;
   for (const ParameterSet* moment : optimizer.state()) before.push_back(moment->clone());
-  optimizer.step(commit.adapter, delta);
+  optimizer.step(commit.adapter, delta, half);
   ParameterSet moved(base.layout());
   subtract(commit.adapter.values(), base.values(), moved.values());
   commit.record.update_norm = l2_norm(moved.values());
   if (all_finite(commit.adapter.values()) && std::isfinite(commit.record.update_norm)) return;
   const Result<void> restored = optimizer.restore(std::move(before));
   FENNEC_CHECK(restored.has_value(), "an optimizer takes its own state back");
-  const Error error{ErrorCode::kNumeric, "folded, the adapter would not be finite"};
-  for (const ParticipantRecord& p : commit.record.participants)
-    commit.dropped.emplace_back(p.client, error);
-  commit.record.participants.clear();
+  drop_all(commit, Error{ErrorCode::kNumeric, "folded, the adapter would not be finite"});
   commit.record.update_norm = 0;
   commit.adapter = base.clone();
 }
@@ -75,42 +101,50 @@ void move_adapter(Commit& commit, const ParameterSet& base, const ParameterSet& 
 }  // namespace
 
 Result<ParameterSet> decode_update(const UpdateOffer& offer, std::span<const std::byte> bytes,
-                                   const LayoutPtr& layout, double max_norm) {
-  if (offer.layout_digest != layout->digest())
+                                   const LayoutPtr& layout, double max_norm, Half half) {
+  const LayoutPtr sent = travelling_layout(layout, half);
+  if (offer.layout_digest != sent->digest())
     return fail(ErrorCode::kMismatch,
                 "update has another adapter layout (rank or target modules differ)");
-  Result<ParameterSet> delta = make_codec(offer.codec)->decode(bytes, layout);
+  Result<ParameterSet> delta = make_codec(offer.codec)->decode(bytes, sent);
   if (!delta) return delta;
   if (const double norm = l2_norm(delta->values()); !(norm <= max_norm))
     return fail(ErrorCode::kNumeric,
                 fmt::format("update has L2 norm {:.4g}, at most {:.4g} is taken", norm, max_norm));
-  return delta;
+  return scatter(std::move(*delta), layout);
 }
 
 Commit commit_round(RoundId round, const ParameterSet& base,
                     const std::map<ClientId, UpdateOffer>& contributors, const UpdateStore& updates,
-                    Aggregator& aggregator, ServerOptimizer& optimizer) {
+                    Aggregator& aggregator, ServerOptimizer& optimizer, Travel travel) {
   FENNEC_CHECK(!contributors.empty());
   Commit commit{base.clone(), {}, {}};
   commit.record.round = round;
   commit.record.version = AdapterVersion{round.value};
-  aggregator.begin(base.layout(), round);
+  const Half half = half_of_round(travel, round);
+  commit.record.codec = contributors.begin()->second.codec;
+  std::optional<CrossTermMonitor> cross_term;
+  if (half == Half::kBoth) cross_term.emplace(base, contributors.size());
+  aggregator.begin(base, round);
   for (const auto& [client, offer] : contributors) {
-    Result<ParameterSet> delta = decode_update(offer, updates.get(round, client), base.layout());
-    if (!delta && delta.error().code == ErrorCode::kNumeric) {
-      commit.dropped.emplace_back(client, delta.error());
-      continue;
-    }
-    if (!delta) throw unreadable(client, round, delta.error());
-    ParticipantRecord record = participant(client, offer, *delta);
-    const Contribution part{client, offer.num_examples, offer.supervised_tokens, offer.steps,
-                            std::move(*delta)};
-    if (const Result<void> taken = aggregator.accept(part); !taken)
-      throw unreadable(client, round, taken.error());
-    commit.record.participants.push_back(std::move(record));
+    Result<ParameterSet> delta =
+        decode_update(offer, updates.get(round, client), base.layout(), kMostNorm, half);
+    if (!delta && delta.error().code != ErrorCode::kNumeric)
+      throw unreadable(client, round, delta.error());
+    const Result<void> folded =
+        delta ? fold(commit, {client, offer, std::move(*delta)}, aggregator, cross_term)
+              : tl::unexpected<Error>(delta.error());
+    if (!folded) commit.dropped.emplace_back(client, folded.error());
   }
   if (commit.record.participants.empty()) return commit;
-  move_adapter(commit, base, aggregator.finish(), optimizer);
+  const Result<ParameterSet> combined = aggregator.finish();
+  if (!combined) {
+    drop_all(commit, combined.error());
+    return commit;
+  }
+  move_adapter(commit, base, *combined, optimizer, half);
+  // With a factor in common the mean of the other is exact.
+  commit.record.cross_term = cross_term ? cross_term->finish() : 0;
   sum_up(commit.record);
   return commit;
 }

@@ -17,8 +17,11 @@ inline constexpr double kMostNorm = 1e6;
 
 /// Decodes an update as it came: kMismatch (other codec or layout), kMalformed, kNumeric (not finite,
 /// or its L2 norm is above `max_norm`).
+/// @param half  what travels in the offer's round: only that is in the bytes, the rest of the result is
+/// 0
 Result<ParameterSet> decode_update(const UpdateOffer& offer, std::span<const std::byte> bytes,
-                                   const LayoutPtr& layout, double max_norm = kMostNorm);
+                                   const LayoutPtr& layout, double max_norm = kMostNorm,
+                                   Half half = Half::kBoth);
 
 struct Commit {
   ParameterSet adapter;  ///< the new version
@@ -29,13 +32,14 @@ struct Commit {
 /// Folds the stored updates into `base`, one at a time in ascending client id, so that the same
 /// contributors give the same bits whatever happened on the way. Moves `optimizer`. Throws IoError when
 /// an update that had been checked on arrival no longer reads: the disk's fault. An update that is not
-/// finite or beyond kMostNorm is dropped; when the new adapter would not be finite all are, and
-/// `optimizer` is as it was. With nobody left, record.participants is empty and `adapter` is `base`:
-/// nothing to commit.
-/// @param contributors  not empty
+/// finite, beyond kMostNorm or without what the strategy weighs it by is dropped; when the new adapter
+/// would not be finite all are, and `optimizer` is as it was. With nobody left, record.participants is
+/// empty and `adapter` is `base`: nothing to commit. When the aggregator cannot do with what came, all
+/// are dropped.
+/// @param contributors  not empty  @param travel  of the run's strategy
 Commit commit_round(RoundId round, const ParameterSet& base,
                     const std::map<ClientId, UpdateOffer>& contributors, const UpdateStore& updates,
-                    Aggregator& aggregator, ServerOptimizer& optimizer);
+                    Aggregator& aggregator, ServerOptimizer& optimizer, Travel travel = Travel::kBoth);
 
 /// The bytes that travel and are stored as adapter_model.safetensors: equal adapters give equal bytes.
 std::vector<std::byte> adapter_file_bytes(const ParameterSet& adapter);

@@ -192,10 +192,12 @@ void Gateway::check_update(const ClientId& client, Fetch& fetch) {
   fetch.checking = true;
   std::vector<std::byte> bytes = std::move(fetch.receiver).take();
   asio::post(compute_, [this, client, offer = fetch.offer, bytes = std::move(bytes),
-                        layout = rules_.layout, max_norm = rules_.max_norm]() mutable {
+                        layout = rules_.layout, max_norm = rules_.max_norm,
+                        half = half_of_round(rules_.travel, fetch.offer.round)]() mutable {
     std::optional<Error> fault;
     try {
-      if (const Result<ParameterSet> delta = decode_update(offer, bytes, layout, max_norm); !delta)
+      if (const Result<ParameterSet> delta = decode_update(offer, bytes, layout, max_norm, half);
+          !delta)
         fault = delta.error();
     } catch (const std::exception& e) {  // out of memory: costs the sender its update, not the run
       fault =

@@ -227,6 +227,7 @@ void Ledger::round_committed(const RoundRecord& r) {
       .bind(r.round.value)
       .run();
   insert_participants(r);
+  insert_aggregation(r);
   db_.prepare("DELETE FROM updates WHERE round = ?").bind(r.round.value).run();
   transaction.commit();
 }
@@ -244,6 +245,20 @@ void Ledger::insert_participants(const RoundRecord& record) {
         .bind(p.update_norm)
         .bind(p.bytes_up)
         .bind(p.payload_sha256)
+        .run();
+}
+
+void Ledger::insert_aggregation(const RoundRecord& record) {
+  db_.prepare("INSERT INTO round_aggregation VALUES (?, ?, ?)")
+      .bind(record.round.value)
+      .bind(record.codec)
+      .bind(record.cross_term)
+      .run();
+  for (const RejectedUpdate& rejected : record.rejected)
+    db_.prepare("INSERT INTO rejected_updates VALUES (?, ?, ?)")
+        .bind(record.round.value)
+        .bind(rejected.client.name)
+        .bind(rejected.reason)
         .run();
 }
 

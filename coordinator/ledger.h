@@ -72,7 +72,9 @@ class Ledger {
  private:
   std::string meta(const char* key) const;
   std::vector<ParticipantRecord> participants(RoundId round) const;
+  std::vector<RejectedUpdate> rejected(RoundId round) const;
   void insert_participants(const RoundRecord& record);
+  void insert_aggregation(const RoundRecord& record);
   Database db_;
 };
 

@@ -16,13 +16,22 @@ std::vector<ParticipantRecord> Ledger::participants(RoundId round) const {
   return out;
 }
 
+std::vector<RejectedUpdate> Ledger::rejected(RoundId round) const {
+  std::vector<RejectedUpdate> out;
+  Statement row =
+      db_.prepare("SELECT client, reason FROM rejected_updates WHERE round = ? ORDER BY rowid");
+  row.bind(round.value);
+  while (row.step()) out.push_back({ClientId{row.text(0)}, row.text(1)});
+  return out;
+}
+
 std::vector<RoundRecord> Ledger::rounds() const {
   std::vector<RoundRecord> out;
   Statement row = db_.prepare(
       "SELECT round, r.version, examples, tokens, loss, update_norm, bytes_up, bytes_down, wall_s, "
-      "sha256, bytes "
-      "FROM rounds r JOIN adapters a ON a.version = r.version WHERE committed IS NOT NULL ORDER BY "
-      "round");
+      "sha256, bytes, codec, cross_term "
+      "FROM rounds r JOIN adapters a ON a.version = r.version JOIN round_aggregation USING (round) "
+      "WHERE committed IS NOT NULL ORDER BY round");
   while (row.step()) {
     RoundRecord r;
     r.round = RoundId{row.integer(0)};
@@ -36,7 +45,10 @@ std::vector<RoundRecord> Ledger::rounds() const {
     r.wall_s = row.real(8);
     r.adapter_sha256 = row.text(9);
     r.adapter_bytes = row.integer(10);
+    r.codec = row.text(11);
+    r.cross_term = row.real(12);
     r.participants = participants(r.round);
+    r.rejected = rejected(r.round);
     out.push_back(std::move(r));
   }
   return out;

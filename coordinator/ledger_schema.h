@@ -2,10 +2,11 @@
 
 namespace fennec {
 
-inline constexpr int kLedgerVersion = 1;
+inline constexpr int kLedgerVersion = 2;
 
 /// `updates` holds accepted updates of the open round (offer: the CBOR header it came with,
-/// transport/wire.h); a commit turns them into `participants`.
+/// transport/wire.h); a commit turns them into `participants`. `rejected_updates`: what was refused
+/// while the round was open, in order.
 inline constexpr const char* kLedgerSchema = R"sql(
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE layout (position INTEGER PRIMARY KEY, name TEXT NOT NULL, rows INTEGER NOT NULL, columns INTEGER NOT NULL);
@@ -25,6 +26,9 @@ CREATE TABLE updates (
 CREATE TABLE participants (
   round INTEGER NOT NULL REFERENCES rounds(round), client TEXT NOT NULL, examples INTEGER, tokens INTEGER, steps INTEGER,
   train_s REAL, loss REAL, update_norm REAL, bytes_up INTEGER, sha256 TEXT, PRIMARY KEY (round, client));
+CREATE TABLE round_aggregation (
+  round INTEGER PRIMARY KEY REFERENCES rounds(round), codec TEXT NOT NULL, cross_term REAL);
+CREATE TABLE rejected_updates (round INTEGER NOT NULL REFERENCES rounds(round), client TEXT NOT NULL, reason TEXT NOT NULL);
 CREATE TABLE evaluations (
   after_round INTEGER PRIMARY KEY, version INTEGER NOT NULL, at TEXT NOT NULL, clients INTEGER, examples INTEGER, tokens INTEGER);
 CREATE TABLE evaluation_metrics (

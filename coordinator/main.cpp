@@ -55,6 +55,19 @@ void add_commands(CLI::App& app, fennec::ServeCommand& serve, fennec::StatusComm
   c->callback([&exported] { fennec::export_adapter(exported); });
 }
 
+void add_command(CLI::App& app, fennec::AggregateCommand& aggregate) {
+  auto* c = app.add_subcommand("aggregate",
+                               "Combine finished adapters, without a run: ranks and scales may differ");
+  c->add_option("--strategy", aggregate.strategy, "how (docs/aggregation.md)")->required();
+  c->add_option("--weights", aggregate.weights,
+                "one a directory, as in 3,1,2 (default: all the same); scaled to sum to 1");
+  c->add_option("--options", aggregate.options, "the strategy's own settings, as in rank=9,trim=0.2");
+  c->add_option("--out", aggregate.out, "directory to write, all at once")->required();
+  c->add_flag("--json", aggregate.json, "report as JSON");
+  c->add_option("ADAPTER_DIR", aggregate.adapters, "PEFT directories")->required();
+  c->callback([&aggregate] { fennec::aggregate_adapters(aggregate); });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -71,6 +84,8 @@ int main(int argc, char** argv) {
   fennec::ExportCommand exported;
   add_commands(app, init, enroll, revoke);
   add_commands(app, serve, status, exported);
+  fennec::AggregateCommand aggregate;
+  add_command(app, aggregate);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "coordinator/report_plot.h"
+#include "coordinator/round_figures.h"
 #include "coordinator/run_journal.h"
 
 namespace fennec {
@@ -116,6 +117,19 @@ std::string plots(const ReportInput& input) {
                 {per_round(input, "update norm", [](const RoundRecord& r) { return r.update_norm; })},
                 false,
                 true});
+  out += plot_svg(
+      {"Norms of the updates",
+       round,
+       "L2 norm",
+       {per_round(input, "largest", [](const RoundRecord& r) { return norm_spread(r).largest; }),
+        per_round(input, "median", [](const RoundRecord& r) { return norm_spread(r).median; }),
+        per_round(input, "least", [](const RoundRecord& r) { return norm_spread(r).least; })},
+       true});
+  out += plot_svg({"What the mean of A and B misses",
+                   round,
+                   "share of the mean update",
+                   {per_round(input, "cross term", [](const RoundRecord& r) { return r.cross_term; })},
+                   true});
   return out + "</div>\n";
 }
 
@@ -159,6 +173,15 @@ std::string participant_table(const ReportInput& input) {
   return out;
 }
 
+std::string rejected_table(const ReportInput& input) {
+  std::vector<std::vector<std::string>> rows;
+  for (const RoundRecord& r : input.rounds)
+    for (const RejectedUpdate& rejected : r.rejected)
+      if (rows.size() < kMostParticipantRows)
+        rows.push_back({std::to_string(r.round.value), rejected.client.name, rejected.reason});
+  return rows.empty() ? "" : "<h2>Refused</h2>\n" + table({"round", "client", "reason"}, rows);
+}
+
 std::string tiles(const ReportInput& input) {
   std::string out = "<div class=\"tiles\">";
   const auto tile = [&](const std::string& label, const std::string& value) {
@@ -171,6 +194,8 @@ std::string tiles(const ReportInput& input) {
       if (before && after)
         tile(std::string("Held-out ") + name, decimal(*before, 3) + " → " + decimal(*after, 3));
     }
+  if (!input.rounds.empty() && !input.rounds.back().codec.empty())
+    tile("Codec", input.rounds.back().codec);
   for (const auto& [label, value] : input.facts) tile(label, value);
   return out + "</div>\n";
 }
@@ -187,6 +212,7 @@ std::string report_html(const ReportInput& input) {
   out += "</p>\n" + tiles(input) + plots(input);
   out += "<h2>Rounds</h2>\n" + round_table(input);
   out += "<h2>Held-out evaluations</h2>\n" + evaluation_table(input);
+  out += rejected_table(input);
   out += "<details><summary>Participants</summary>\n" + participant_table(input) + "</details>\n";
   out += "<details><summary>Experiment</summary><pre>" + escape_html(input.experiment_yaml) +
          "</pre></details>\n";

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,6 +26,12 @@ struct ParticipantRecord {
   std::string payload_sha256;
 };
 
+/// An update, or a message about one, that was refused while a round was open.
+struct RejectedUpdate {
+  ClientId client;
+  std::string reason;
+};
+
 /// A committed round. `version` is the adapter it made.
 struct RoundRecord {
   RoundId round;
@@ -33,6 +40,10 @@ struct RoundRecord {
   std::int64_t num_examples = 0, supervised_tokens = 0;
   double loss = 0;  ///< training loss, weighted by supervised tokens; NaN when nobody reported one
   double update_norm = 0;  ///< L2 of the step of the global adapter
+  /// ‖mean(BA) − mean(B)·mean(A)‖ / ‖mean(BA)‖: what averaging the factors misses; NaN = not watched
+  double cross_term = std::numeric_limits<double>::quiet_NaN();
+  std::string codec;                     ///< of the updates: bytes_up are its bytes
+  std::vector<RejectedUpdate> rejected;  ///< since the round before was committed
   std::int64_t bytes_up = 0, bytes_down = 0;
   double wall_s = 0;  ///< from the opening of the round to its commit; virtual seconds in a simulation
   std::string adapter_sha256;

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "coordinator/record_output.h"
+#include "coordinator/round_figures.h"
 #include "core/clock.h"
 
 namespace fennec {
@@ -54,6 +55,7 @@ void RunJournal::listening(const std::string& run_name, const std::string& run_i
 
 void RunJournal::round_committed(const RoundRecord& r) {
   metrics_.write(metric_fields(r));
+  write_aggregation_metrics(metrics_, r);
   event("round_committed", "", r.round.value);
   if (json_)
     return print_line(Json{{"event", "round"},

@@ -70,15 +70,16 @@ void RunStore::store_update(const ClientId& client, const UpdateOffer& offer,
   ledger_.update_stored(client, offer);
 }
 
-std::optional<RoundRecord> RunStore::commit(const CommitRound& action, std::int64_t bytes_down) {
+std::optional<RoundRecord> RunStore::commit(const CommitRound& action, std::int64_t bytes_down,
+                                            std::vector<RejectedUpdate> rejected) {
   std::map<ClientId, UpdateOffer> contributors;
   for (const auto& [client, offer] : ledger_.updates(action.round)) contributors.emplace(client, offer);
   std::set<ClientId> wanted(action.contributors.begin(), action.contributors.end());
   std::erase_if(contributors, [&](const auto& entry) { return !wanted.contains(entry.first); });
   if (contributors.empty()) return std::nullopt;  // each was revoked since the engine asked
   step("fold");
-  Commit commit =
-      commit_round(action.round, adapter_, contributors, updates_, *aggregator_, *optimizer_);
+  Commit commit = commit_round(action.round, adapter_, contributors, updates_, *aggregator_,
+                               *optimizer_, travel_of(experiment_.aggregation));
   for (const auto& [client, error] : commit.dropped) {
     log::warn("client {}: its update of round {} is not folded: {}", client.name, action.round.value,
               error.message);
@@ -93,6 +94,8 @@ std::optional<RoundRecord> RunStore::commit(const CommitRound& action, std::int6
   record.adapter_bytes = stored.bytes;
   record.adapter_sha256 = stored.sha256;
   record.bytes_down = bytes_down;
+  record.rejected = std::move(rejected);
+  for (const auto& [client, error] : commit.dropped) record.rejected.push_back({client, error.message});
   record.wall_s = action.wall_s;
   step("record commit");
   ledger_.round_committed(record);

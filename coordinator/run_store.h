@@ -33,7 +33,9 @@ class RunStore {
   /// Folds, writes the adapter, then one ledger transaction; the updates' files go last. Nothing when
   /// no contributor is left (revoked meanwhile, or its update cannot be folded): the round must open
   /// again.
-  std::optional<RoundRecord> commit(const CommitRound& action, std::int64_t bytes_down);
+  /// @param rejected  while the round was open; those that the commit drops are added
+  std::optional<RoundRecord> commit(const CommitRound& action, std::int64_t bytes_down,
+                                    std::vector<RejectedUpdate> rejected = {});
   EvaluationRecord evaluated(const RecordEvaluation& evaluation);
 
  private:

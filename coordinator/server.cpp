@@ -69,6 +69,7 @@ void Server::start() {
       [this](const RoundEvent& event) { handle(event); },
       [this](const ClientId& client, const Error& error) {
         journal_.event("refused", client.name, -1, error.message);
+        rejected_.push_back({client, error.message});
       });
   gateway_->serve_adapter(state.version, store_.adapters().file_bytes(state.version));
   engine_ = std::make_unique<RoundEngine>(experiment_.rounds, to_yaml(experiment_), identity_.run_id,
@@ -204,16 +205,19 @@ void Server::perform(const CommitRound& action) {
   const std::int64_t sent = gateway_->payload_bytes_sent();
   const std::int64_t bytes_down = sent - std::exchange(bytes_down_before_, sent);
   on_disk(
-      [action, bytes_down](RunStore& store) {
-        Committed made{store.commit(action, bytes_down), {}, {}};
+      [action, bytes_down, rejected = rejected_](RunStore& store) {
+        Committed made{store.commit(action, bytes_down, rejected), {}, {}};
         if (made.record)
           made.adapter_file = store.adapters().file_bytes(made.record->version);
         else
           made.open = store.ledger().run_state();
         return made;
       },
-      [this, action, bytes_down](Committed made) {
-        if (made.record) return committed(*made.record, std::move(made.adapter_file));
+      [this, action, bytes_down, counted = rejected_.size()](Committed made) {
+        if (made.record) {
+          rejected_.erase(rejected_.begin(), rejected_.begin() + static_cast<std::ptrdiff_t>(counted));
+          return committed(*made.record, std::move(made.adapter_file));
+        }
         bytes_down_before_ -= bytes_down;  // counted with the commit that comes
         handle(CommitFailed{action.round, made.open.open_cohort, made.open.stored});
       });

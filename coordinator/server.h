@@ -94,7 +94,8 @@ class Server {
   TimePoint finished_at_{}, last_told_{};
   std::map<ClientId, EnrolledClient> clients_;
   std::set<ClientId> seen_, told_;
-  std::int64_t bytes_down_before_ = 0;  ///< sent up to the last commit
+  std::int64_t bytes_down_before_ = 0;    ///< sent up to the last commit
+  std::vector<RejectedUpdate> rejected_;  ///< since the last commit
   std::exception_ptr failure_;
 };
 

@@ -19,13 +19,16 @@ class ModelWork final : public LocalWork {
             const std::vector<DeviceData>& sets)
       : experiment_(experiment), model_(std::move(model)), tokenizer_(tokenizer), sets_(sets) {}
 
-  Result<LocalUpdate> train(const RoundPlan& plan, const ParameterSet& base, std::size_t data_set,
-                            const std::stop_token& stop) override {
+  Result<LocalUpdate> train(const RoundPlan& plan, const ParameterSet& base, const ParameterSet* error,
+                            std::size_t data_set, const std::stop_token& stop) override {
     TrainHooks hooks;
     hooks.stop = stop;
-    Result<TrainedUpdate> update = round_on(data_set).train(plan, base, hooks);
+    Result<TrainedUpdate> update = round_on(data_set).train(plan, base, error, std::move(hooks));
     if (!update) return tl::unexpected(update.error());
-    return LocalUpdate{std::move(update->offer), std::move(update->payload)};
+    LocalUpdate out{std::move(update->offer), std::move(update->payload), nullptr};
+    if (!update->error.empty())
+      out.error = std::make_shared<const ParameterSet>(std::move(update->error));
+    return out;
   }
 
   Result<EvaluationReport> evaluate(const RoundPlan& plan, const ParameterSet& adapter,

@@ -8,6 +8,7 @@
 #include "coordinator/adapter_store.h"
 #include "coordinator/record_output.h"
 #include "coordinator/report.h"
+#include "coordinator/round_figures.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/log.h"
@@ -69,6 +70,7 @@ void RunOutput::committed(const RoundRecord& r, double at_s) {
   MetricFields fields = metric_fields(r);
   fields.emplace_back("virtual_s", at_s);
   metrics_->write(fields);
+  write_aggregation_metrics(*metrics_, r);
   if (json_) {
     print_line(Json{{"event", "round"},
                     {"round", r.round.value},

@@ -40,11 +40,12 @@ TrainingPool::Ticket<T> TrainingPool::submit(Run run) {
 
 TrainingPool::Ticket<LocalUpdate> TrainingPool::train(const RoundPlan& plan,
                                                       std::shared_ptr<const ParameterSet> base,
+                                                      std::shared_ptr<const ParameterSet> error,
                                                       std::size_t data_set) {
-  return submit<LocalUpdate>(
-      [plan, base = std::move(base), data_set](LocalWork& work, const std::stop_token& stop) {
-        return work.train(plan, *base, data_set, stop);
-      });
+  return submit<LocalUpdate>([plan, base = std::move(base), error = std::move(error), data_set](
+                                 LocalWork& work, const std::stop_token& stop) {
+    return work.train(plan, *base, error.get(), data_set, stop);
+  });
 }
 
 TrainingPool::Ticket<EvaluationReport> TrainingPool::evaluate(

@@ -5,6 +5,7 @@
 #include "coordinator/commit.h"
 #include "coordinator/evaluation_pool.h"
 #include "core/digest.h"
+#include "core/log.h"
 
 namespace fennec {
 namespace {
@@ -19,7 +20,8 @@ VirtualCoordinator::VirtualCoordinator(const Experiment& experiment, const std::
       engine_(experiment.rounds, to_yaml(experiment), run_id, Seed(experiment.seed),
               around_.queue.clock(), RunState{}),
       aggregator_(make_aggregator(experiment.aggregation)),
-      optimizer_(make_server_optimizer(experiment.aggregation)) {
+      optimizer_(make_server_optimizer(experiment.aggregation)),
+      travel_(travel_of(experiment.aggregation)) {
   adapters_.emplace(AdapterVersion{0}, std::make_shared<const ParameterSet>(std::move(initial)));
 }
 
@@ -35,9 +37,12 @@ void VirtualCoordinator::receive(const ClientId& client, const Message& message)
 
 void VirtualCoordinator::update_arrived(const ClientId& client, const UpdateOffer& offer,
                                         std::span<const std::byte> bytes) {
-  const Result<ParameterSet> delta = decode_update(offer, bytes, adapter()->layout());
-  if (!delta)
+  const Result<ParameterSet> delta =
+      decode_update(offer, bytes, adapter()->layout(), kMostNorm, half_of_round(travel_, offer.round));
+  if (!delta) {
+    rejected_.push_back({client, delta.error().message});
     return around_.send(client, UpdateRejected{offer.round, delta.error().code, delta.error().message});
+  }
   arrived_[client].assign(bytes.begin(), bytes.end());
   feed(UpdateArrived{client, offer});
   arrived_.erase(client);
@@ -72,7 +77,7 @@ void VirtualCoordinator::perform(const SetTimer& action) {
   around_.queue.after(action.after, [this, timer = action.timer] { feed(TimerFired{timer}); });
 }
 
-void VirtualCoordinator::perform(const RecordRoundOpened&) {}  // nothing outlives this process
+void VirtualCoordinator::perform(const RecordRoundOpened& action) { cohort_ = action.cohort; }
 
 void VirtualCoordinator::perform(const StoreUpdate& action) {
   updates_.put(action.offer.round, action.client, arrived_.at(action.client));
@@ -83,13 +88,23 @@ void VirtualCoordinator::perform(const StoreUpdate& action) {
 void VirtualCoordinator::perform(const CommitRound& action) {
   std::map<ClientId, UpdateOffer> contributors;
   for (const ClientId& client : action.contributors) contributors.emplace(client, stored_.at(client));
-  Commit commit =
-      commit_round(action.round, *adapter(), contributors, updates_, *aggregator_, *optimizer_);
+  Commit commit = commit_round(action.round, *adapter(), contributors, updates_, *aggregator_,
+                               *optimizer_, travel_);
+  for (const auto& [client, error] : commit.dropped) {
+    log::warn("client {}: its update of round {} is not folded: {}", client.name, action.round.value,
+              error.message);
+    rejected_.push_back({client, error.message});
+  }
+  if (commit.record.participants.empty()) {
+    stored_.clear();
+    return feed(CommitFailed{action.round, cohort_, {}});
+  }
   const std::vector<std::byte> file = adapter_file_bytes(commit.adapter);
   commit.record.adapter_bytes = static_cast<std::int64_t>(file.size());
   commit.record.adapter_sha256 = to_hex(sha256(file));
   commit.record.bytes_down = std::exchange(bytes_down_, 0);
   commit.record.wall_s = action.wall_s;
+  commit.record.rejected = std::exchange(rejected_, {});
   adapters_.emplace(commit.record.version,
                     std::make_shared<const ParameterSet>(std::move(commit.adapter)));
   if (adapters_.size() > kVersionsKept) adapters_.erase(adapters_.begin());

@@ -63,6 +63,9 @@ class VirtualCoordinator {
   RoundEngine engine_;
   std::unique_ptr<Aggregator> aggregator_;
   std::unique_ptr<ServerOptimizer> optimizer_;
+  Travel travel_;
+  std::vector<ClientId> cohort_;          ///< of the open round
+  std::vector<RejectedUpdate> rejected_;  ///< since the last commit
   MemoryUpdateStore updates_;
   std::map<ClientId, UpdateOffer> stored_;              ///< of the open round
   std::map<ClientId, std::vector<std::byte>> arrived_;  ///< between arrival and storing

@@ -23,7 +23,11 @@ void VirtualDevice::connect() {
 }
 
 void VirtualDevice::receive(const Message& message) {
-  if (online_) handle(Received{message});
+  if (!online_) return;
+  if (const auto* accepted = std::get_if<UpdateAccepted>(&message);
+      accepted != nullptr && outbox_ && outbox_->offer.payload_sha256 == accepted->payload_sha256)
+    error_ = outbox_->error;
+  handle(Received{message});
 }
 
 const LocalUpdate* VirtualDevice::outbox(const UpdateOffer& offer) const {
@@ -67,7 +71,7 @@ void VirtualDevice::perform(const StartTraining& action) {
   if (const auto part = fate(plan)) return later(from_seconds(*part * seconds), [this] { vanish(); });
   auto base = around_.adapter(plan.version);
   if (base == nullptr) return refuse_stale(plan);
-  auto ticket = around_.pool.train(plan, std::move(base), device_.data_set);
+  auto ticket = around_.pool.train(plan, std::move(base), error_, device_.data_set);
   running_ = ticket.stop;
   later(from_seconds(seconds), [this, work = ++work_, plan, ticket = std::move(ticket), seconds] {
     finish_training(work, plan, ticket, seconds);

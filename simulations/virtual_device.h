@@ -81,6 +81,7 @@ class VirtualDevice {
   std::stop_source running_;     ///< of the work under way
   AdapterVersion cached_;        ///< the adapter it has at hand; version 0 it makes itself
   std::optional<LocalUpdate> outbox_;
+  std::shared_ptr<const ParameterSet> error_;  ///< of the last accepted update: on its disk
 };
 
 }  // namespace fennec

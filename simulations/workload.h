@@ -16,14 +16,17 @@ namespace fennec {
 struct LocalUpdate {
   UpdateOffer offer;
   std::vector<std::byte> bytes;
+  std::shared_ptr<const ParameterSet> error;  ///< what the codec left out so far; null = none
 };
 
 /// What one training thread can do. Results depend on the arguments alone.
 class LocalWork {
  public:
   virtual ~LocalWork() = default;
+  /// @param error  LocalUpdate::error of the device's last accepted update; may be null
   virtual Result<LocalUpdate> train(const RoundPlan& plan, const ParameterSet& base,
-                                    std::size_t data_set, const std::stop_token& stop) = 0;
+                                    const ParameterSet* error, std::size_t data_set,
+                                    const std::stop_token& stop) = 0;
   virtual Result<EvaluationReport> evaluate(const RoundPlan& plan, const ParameterSet& adapter,
                                             std::size_t data_set, const std::stop_token& stop) = 0;
 };

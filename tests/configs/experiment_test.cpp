@@ -65,6 +65,35 @@ TEST_CASE("ranges and cross-rules are reported with the line of the key") {
             .find("transport.peer_timeout_s must exceed") != std::string::npos);
 }
 
+TEST_CASE("aggregation: what cannot be is refused by name, with the reason") {
+  const auto says = [](const std::string& yaml, const std::string& part) {
+    const std::string text = refusal(yaml);
+    CAPTURE(text);
+    CHECK(text.find(part) != std::string::npos);
+  };
+  says("aggregation:\n  strategy: fedvg\n",
+       "x.yaml:2: aggregation.strategy: unknown strategy 'fedvg'; did you mean 'fedavg'?");
+  says("aggregation: {strategy: fedex}", "fedex cannot run live: each device would have to carry");
+  says("aggregation: {strategy: flexlora, robust: median}",
+       "the strategy is one of fedavg, ffa, rolora");
+  says("aggregation: {robust: fedavg}", "aggregation.robust: unknown rule 'fedavg'; known: median");
+  says("aggregation: {robust: krum, rule: {byzantine: 1}}\nrounds: {cohort_size: 4}",
+       "rounds.cohort_size must be at least 5 for krum with aggregation.rule.byzantine 1, is 4");
+  says("aggregation: {robust: krum, rule: {byzantine: 1}}\nrounds: {cohort_size: 6}",
+       "rounds.min_updates must be at least 5 for krum");
+  says("aggregation: {server_optimizer: fedadam}",
+       "aggregation.server_lr must be at most 0.1 with fedadam");
+  says("aggregation: {rule: {trim: 0.5}}",
+       "aggregation.rule.trim must be at least 0 and less than 0.5");
+  says("aggregation: {codec: int8+topk}", "aggregation.codec: 'topk' cannot follow 'int8'");
+  says("train: {proximal_mu: -1}", "train.proximal_mu must be at least 0");
+  CHECK(
+      refusal("aggregation: {strategy: rolora, robust: trimmedmean, codec: \"topk(0.1)+int8+zstd\"}") ==
+      "accepted");
+  CHECK(refusal("aggregation: {strategy: multikrum}\nrounds: {cohort_size: 4, min_updates: 3}") ==
+        "accepted");
+}
+
 TEST_CASE("all problems come at once") {
   const std::string all = refusal("lora:\n  rank: 0\n  alpha: -1\nrounds:\n  total: 0\n");
   CHECK(all.find("x.yaml:2: lora.rank") != std::string::npos);

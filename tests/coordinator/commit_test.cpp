@@ -2,9 +2,13 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
+#include "aggregation/travel.h"
+#include "core/lora_layout.h"
 #include "tests/coordinator/small_run.h"
 #include "tests/support/temp_dir.h"
 
@@ -155,6 +159,98 @@ TEST_CASE("decode: another layout and a NaN are refused") {
   update.offer.layout_digest = layout->digest();
   CHECK(decode_update(update.offer, make_codec("fp32")->encode(bad), layout).error().code ==
         ErrorCode::kNumeric);
+}
+
+TEST_CASE("commit: where halves travel in turn, updates hold one, and the other does not move") {
+  const LayoutPtr layout = lora_layout({{"model.layers.0.self_attn.q_proj", 6, 4}}, 2);
+  ParameterSet base(layout);
+  fill_normal(Seed(2), base.values(), 1);
+  for (const std::int64_t round : {1, 2}) {
+    CAPTURE(round);
+    const Half half = half_of_round(Travel::kAlternate, RoundId{round});
+    CHECK((half == Half::kB) == (round == 1));
+    const LayoutPtr part = travelling_layout(layout, half);
+    CHECK(part->entries().size() == 1);
+    MemoryUpdateStore updates;
+    std::map<ClientId, UpdateOffer> contributors;
+    for (const std::string client : {"a", "bb"}) {
+      const FakeUpdate update = fake_update(part, client, RoundId{round}, AdapterVersion{round - 1});
+      updates.put(RoundId{round}, {client}, update.bytes);
+      contributors.emplace(ClientId{client}, update.offer);
+      CHECK(decode_update(update.offer, update.bytes, layout).error().code == ErrorCode::kMismatch);
+    }
+    AggregationConfig config;
+    config.strategy = "rolora";
+    const auto aggregator = make_aggregator(config);
+    const auto optimizer = make_server_optimizer(config);
+    const Commit commit = commit_round(RoundId{round}, base, contributors, updates, *aggregator,
+                                       *optimizer, travel_of(config));
+    REQUIRE(commit.record.participants.size() == 2);
+    CHECK(commit.record.cross_term == 0);
+    for (const ParameterEntry& entry : layout->entries())
+      CHECK(std::ranges::equal(commit.adapter.values(entry), std::as_const(base).values(entry)) ==
+            !travels(entry.name, half));
+  }
+}
+
+TEST_CASE("commit: an update that does not tell what the strategy weighs by is dropped, not fatal") {
+  const LayoutPtr layout = small_layout();
+  const ParameterSet base(layout);
+  MemoryUpdateStore updates;
+  std::map<ClientId, UpdateOffer> contributors;
+  for (const std::string client : {"a", "b"}) {
+    FakeUpdate update = fake_update(layout, client, RoundId{1}, AdapterVersion{0});
+    if (client == "b") update.offer.metrics = {{"first_loss", 2.0}};
+    updates.put(RoundId{1}, {client}, update.bytes);
+    contributors.emplace(ClientId{client}, update.offer);
+  }
+  AggregationConfig config;
+  config.strategy = "qfedavg";
+  const auto aggregator = make_aggregator(config);
+  const auto optimizer = make_server_optimizer(config);
+  const Commit commit = commit_round(RoundId{1}, base, contributors, updates, *aggregator, *optimizer);
+  CHECK(commit.record.participants.size() == 1);
+  REQUIRE(commit.dropped.size() == 1);
+  CHECK(commit.dropped[0].first == ClientId{"a"});
+}
+
+TEST_CASE("commit: a rule that cannot do with what came drops it, with the reason") {
+  const LayoutPtr layout = small_layout();
+  const ParameterSet base(layout);
+  MemoryUpdateStore updates;
+  std::map<ClientId, UpdateOffer> contributors;
+  for (const std::string client : {"a", "b", "c"}) {
+    const FakeUpdate update = fake_update(layout, client, RoundId{1}, AdapterVersion{0});
+    updates.put(RoundId{1}, {client}, update.bytes);
+    contributors.emplace(ClientId{client}, update.offer);
+  }
+  AggregationConfig config;
+  config.robust = "krum";
+  config.rule.byzantine = 1;
+  const auto aggregator = make_aggregator(config);
+  const auto optimizer = make_server_optimizer(config);
+  const Commit commit = commit_round(RoundId{1}, base, contributors, updates, *aggregator, *optimizer);
+  CHECK(commit.record.participants.empty());
+  REQUIRE(commit.dropped.size() == 3);
+  CHECK(commit.dropped[0].second.message.find("krum needs 5 updates") == 0);
+}
+
+TEST_CASE("commit: the record tells what averaging the factors misses, and the codec") {
+  const LayoutPtr layout = lora_layout({{"model.layers.0.self_attn.q_proj", 6, 4}}, 2);
+  const ParameterSet base(layout);  // zeros: the adapters are the deltas
+  MemoryUpdateStore updates;
+  std::map<ClientId, UpdateOffer> contributors;
+  for (const std::string client : {"a", "bb"}) {
+    const FakeUpdate update = fake_update(layout, client, RoundId{1}, AdapterVersion{0});
+    updates.put(RoundId{1}, {client}, update.bytes);
+    contributors.emplace(ClientId{client}, update.offer);
+  }
+  const auto aggregator = make_aggregator({});
+  const auto optimizer = make_server_optimizer({});
+  const Commit commit = commit_round(RoundId{1}, base, contributors, updates, *aggregator, *optimizer);
+  CHECK(commit.record.codec == "fp32");
+  CHECK(commit.record.cross_term > 0.1);
+  CHECK(commit.record.cross_term <= 1.5);
 }
 
 TEST_CASE("update stores: what is put is got, listed in order, and gone when erased") {

@@ -54,7 +54,7 @@ TEST_CASE("report: one page, nothing fetched, nothing unescaped") {
   CHECK(html.find("pumps <1>") == std::string::npos);
   CHECK(html.find("pumps &lt;1&gt;") != std::string::npos);
   CHECK(count(html, "<svg") == count(html, "</svg>"));
-  CHECK(count(html, "<svg") == 5);  // no forecasts: no forecast plot
+  CHECK(count(html, "<svg") == 6);  // no forecasts, no cross term: no plots of them
   for (const char* part :
        {"training", "held-out", "pump.accuracy", "0.250 → 0.750", "device-2", "up (updates)"}) {
     CAPTURE(std::string(part));

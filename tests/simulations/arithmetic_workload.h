@@ -22,8 +22,8 @@ class ArithmeticWork final : public LocalWork {
  public:
   explicit ArithmeticWork(std::atomic<int>& trainings) : trainings_(trainings) {}
 
-  Result<LocalUpdate> train(const RoundPlan& plan, const ParameterSet& base, std::size_t data_set,
-                            const std::stop_token&) override {
+  Result<LocalUpdate> train(const RoundPlan& plan, const ParameterSet& base, const ParameterSet*,
+                            std::size_t data_set, const std::stop_token&) override {
     ++trainings_;
     ParameterSet delta(base.layout());
     fill_normal(Seed(plan.seed), delta.values(), 0.1F);

@@ -1,0 +1,101 @@
+#include "configs/aggregation_rules.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "aggregation/codec_config.h"
+#include "aggregation/strategy_config.h"
+
+namespace fennec {
+namespace {
+
+constexpr std::array<std::string_view, 3> kAdaptive{"fedadagrad", "fedadam", "fedyogi"};
+
+template <class Wanted>
+std::vector<std::string> names_of(Wanted wanted) {
+  std::vector<std::string> out;
+  for (const StrategyTraits& traits : kStrategyTraits)
+    if (wanted(traits)) out.emplace_back(traits.name);
+  return out;
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string out;
+  for (const std::string& name : names) out += (out.empty() ? "" : ", ") + name;
+  return out;
+}
+
+bool is_live(const StrategyTraits& traits) { return traits.not_live.empty(); }
+bool averages(const StrategyTraits& traits) { return traits.combining == Combining::kMean; }
+bool is_robust(const StrategyTraits& traits) { return traits.combining == Combining::kRobust; }
+
+std::string strategy_problem(const AggregationConfig& c) {
+  const StrategyTraits* strategy = find_strategy(c.strategy);
+  if (strategy == nullptr)
+    return "aggregation.strategy: " + unknown_name("strategy", c.strategy, names_of(is_live));
+  if (!is_live(*strategy))
+    return fmt::format(
+        "aggregation.strategy: {} cannot run live: {}; `fennec-coordinator aggregate` runs it on "
+        "finished adapters",
+        c.strategy, strategy->not_live);
+  if (c.robust.empty()) return "";
+  const StrategyTraits* robust = find_strategy(c.robust);
+  if (robust == nullptr || !is_robust(*robust))
+    return "aggregation.robust: " + unknown_name("rule", c.robust, names_of(is_robust));
+  if (!averages(*strategy))
+    return fmt::format(
+        "aggregation.robust: {} would take the place of a mean, and {} is none; with a robust rule the "
+        "strategy is one of {}",
+        c.robust, c.strategy, joined(names_of(averages)));
+  return "";
+}
+
+/// A rule that needs several updates must not be left to a round that commits with fewer.
+std::string count_problem(const Experiment& e) {
+  const AggregationConfig& c = e.aggregation;
+  const StrategyTraits* rule = find_strategy(c.robust.empty() ? c.strategy : c.robust);
+  if (rule == nullptr) return "";
+  const std::int64_t fewest = fewest_updates(*rule, c.rule.byzantine);
+  const std::string why =
+      fmt::format("{} with aggregation.rule.byzantine {}", rule->name, c.rule.byzantine);
+  if (e.rounds.cohort_size < fewest)
+    return fmt::format("rounds.cohort_size must be at least {} for {}, is {}", fewest, why,
+                       e.rounds.cohort_size);
+  if (fewest > 1 && e.rounds.min_updates < fewest)
+    return fmt::format("rounds.min_updates must be at least {} for {}, is {}", fewest, why,
+                       e.rounds.min_updates);
+  return "";
+}
+
+std::string optimizer_problem(const AggregationConfig& c) {
+  const bool adaptive =
+      std::find(kAdaptive.begin(), kAdaptive.end(), c.server_optimizer) != kAdaptive.end();
+  if (adaptive && c.server_lr > 0.1)
+    return fmt::format(
+        "aggregation.server_lr must be at most 0.1 with {}, which moves every parameter by about that "
+        "much a round, is {}",
+        c.server_optimizer, c.server_lr);
+  if (!(c.server_beta2 >= 0 && c.server_beta2 < 1))
+    return fmt::format("aggregation.server_beta2 must be at least 0 and less than 1, is {}",
+                       c.server_beta2);
+  if (!(c.server_tau > 0))
+    return fmt::format("aggregation.server_tau must be greater than 0, is {}", c.server_tau);
+  return "";
+}
+
+}  // namespace
+
+std::vector<std::string> aggregation_problems(const Experiment& experiment) {
+  const AggregationConfig& c = experiment.aggregation;
+  std::vector<std::string> out{strategy_problem(c), count_problem(experiment), optimizer_problem(c)};
+  if (const std::string problem = rule_problem(c.rule); !problem.empty())
+    out.push_back("aggregation.rule." + problem);
+  if (const Result<CodecSpec> codec = parse_codec(c.codec); !codec)
+    out.push_back("aggregation.codec: " + codec.error().message);
+  std::erase(out, "");
+  return out;
+}
+
+}  // namespace fennec
