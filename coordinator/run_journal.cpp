@@ -37,7 +37,7 @@ RunJournal::RunJournal(const RunDirectory& run, int total_rounds, bool json)
 
 void RunJournal::restore(const std::vector<RoundRecord>& rounds,
                          const std::vector<EvaluationRecord>& evaluations) {
-  for (const RoundRecord& record : rounds) metrics_.write(metric_fields(record));
+  for (const RoundRecord& record : rounds) write_round(record);
   for (const EvaluationRecord& record : evaluations) {
     write_metrics(metrics_, record);
     if (!first_) first_ = record;
@@ -54,8 +54,7 @@ void RunJournal::listening(const std::string& run_name, const std::string& run_i
 }
 
 void RunJournal::round_committed(const RoundRecord& r) {
-  metrics_.write(metric_fields(r));
-  write_aggregation_metrics(metrics_, r);
+  write_round(r);
   event("round_committed", "", r.round.value);
   if (json_)
     return print_line(Json{{"event", "round"},
@@ -118,6 +117,11 @@ void RunJournal::event(const char* what, const std::string& client, std::int64_t
                  {"client", client},
                  {"round", round},
                  {"detail", detail}});
+}
+
+void RunJournal::write_round(const RoundRecord& record) {
+  metrics_.write(metric_fields(record));
+  write_aggregation_metrics(metrics_, record);
 }
 
 }  // namespace fennec

@@ -28,6 +28,7 @@ class RunJournal {
              const std::string& detail = "");
 
  private:
+  void write_round(const RoundRecord& record);  ///< to metrics.jsonl
   int total_rounds_;
   bool json_;
   MetricsWriter events_, metrics_;
