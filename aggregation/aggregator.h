@@ -35,9 +35,11 @@ class Aggregator {
   /// kMismatch when the layout differs, kNumeric when not finite, kMalformed when the weight is not
   /// positive; the aggregate is then unchanged.
   virtual Result<void> accept(Contribution contribution) = 0;
-  /// The combined delta; consumes the round. At least one contribution has been accepted. kMalformed
-  /// when the strategy needs more than came.
+  /// The combined delta; consumes the round. At least one contribution has been accepted, unless
+  /// releases_nothing_received(). kMalformed when the strategy needs more than came.
   virtual Result<ParameterSet> finish() = 0;
+  /// Whether finish() also makes sense before any contribution: a release that hides who took part.
+  virtual bool releases_nothing_received() const { return false; }
 };
 
 /// The aggregated delta moves the global adapter (Reddi et al., arXiv 2003.00295). State lives in

@@ -14,6 +14,7 @@
 #include "model/causal_lm.h"
 #include "model/tokenizer.h"
 #include "privacy/clip.h"
+#include "privacy/grid_sum.h"
 
 namespace fennec {
 
@@ -34,14 +35,23 @@ std::int64_t scored_tokens(const MetricList& sums) {
   return static_cast<std::int64_t>(tokens);
 }
 
+/// Under local DP the noised delta is all that may leave: every device weighs the same, and counts,
+/// losses and times of its data stay at home.
+void tell_nothing_else(UpdateOffer& offer) {
+  offer.num_examples = offer.supervised_tokens = offer.steps = 1;
+  offer.train_seconds = 0;
+  offer.metrics.clear();
+}
+
 }  // namespace
 
 LocalRound::LocalRound(const Experiment& experiment, CausalLm& model, const Tokenizer& tokenizer,
-                       const DeviceData& data)
+                       const DeviceData& data, Noise noise)
     : experiment_(experiment),
       model_(model),
       tokenizer_(tokenizer),
       data_(data),
+      noise_(noise),
       train_(tokenize_examples(tokenizer, data.train,
                                static_cast<std::size_t>(experiment.train.max_sequence_tokens))) {}
 
@@ -58,8 +68,10 @@ Result<TrainedUpdate> LocalRound::train(const RoundPlan& plan, const ParameterSe
   if (!report) return tl::unexpected<Error>(report.error());
   ParameterSet& delta = trained;
   subtract(std::as_const(trained).values(), adapter.values(), delta.values());
-  const auto clipped = clip_l2(delta, experiment_.privacy.clip_norm);
+  const auto clipped = clip_l2(delta, device_clip_norm(experiment_.privacy));
   if (!clipped) return tl::unexpected<Error>(clipped.error());
+  const bool is_local = experiment_.privacy.dp.is_local();
+  if (is_local) add_noise(delta, plan);
 
   TrainedUpdate update = encode(plan, delta, error, half);
   update.report = *report;
@@ -71,6 +83,7 @@ Result<TrainedUpdate> LocalRound::train(const RoundPlan& plan, const ParameterSe
   offer.metrics = {{"loss", report->mean_loss},
                    {"first_loss", report->first_loss},
                    {"last_loss", report->last_loss}};
+  if (is_local) tell_nothing_else(offer);
   return update;
 }
 
@@ -81,7 +94,9 @@ TrainedUpdate LocalRound::encode(const RoundPlan& plan, const ParameterSet& delt
   const auto round = static_cast<std::uint64_t>(plan.round.value);
   const EncodeSeeds seeds{Seed(plan.seed).child("encode"),
                           Seed(experiment_.seed).child("selection", round)};
-  const double limit = experiment_.privacy.clip_norm;
+  // The noise of local privacy is meant to stand out of the clip.
+  const double limit =
+      experiment_.privacy.dp.is_local() ? 0 : device_clip_norm(experiment_.privacy);
   const bool has_error = error != nullptr && !error->empty();
   ParameterSet left_out = has_error ? gather(*error, part) : ParameterSet();
   TrainedUpdate update;
@@ -99,6 +114,14 @@ TrainedUpdate LocalRound::encode(const RoundPlan& plan, const ParameterSet& delt
   offer.payload_bytes = static_cast<std::int64_t>(update.payload.size());
   offer.payload_sha256 = to_hex(sha256(update.payload));
   return update;
+}
+
+void LocalRound::add_noise(ParameterSet& delta, const RoundPlan& plan) const {
+  const DpConfig& dp = experiment_.privacy.dp;
+  SystemRandom system;
+  SeededRandom seeded(Seed(plan.seed).child("local_noise"));
+  RandomSource& random = noise_ == Noise::kSystem ? static_cast<RandomSource&>(system) : seeded;
+  add_grid_noise(delta.values(), dp.noise_multiplier * dp.clip_norm, random);
 }
 
 Result<EvaluationReport> LocalRound::evaluate(const RoundPlan& plan, const ParameterSet& adapter,

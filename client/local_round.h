@@ -10,6 +10,7 @@
 #include "core/parameter_set.h"
 #include "data/example_io.h"
 #include "lora/trainer.h"
+#include "privacy/random_source.h"
 #include "transport/messages.h"
 
 namespace fennec {
@@ -29,11 +30,16 @@ struct TrainedUpdate {
 LayoutPtr adapter_layout(const Experiment& experiment, const std::filesystem::path& base);
 
 /// A device's part in a round: local data in, encoded and clipped delta or evaluation sums out. The
-/// same plan, data and adapter give the same bytes. Borrows the model and tokenizer; not thread-safe.
+/// same plan, data and adapter give the same bytes, up to local noise. Borrows the model and tokenizer;
+/// not thread-safe.
 class LocalRound {
  public:
+  /// Noise of local differential privacy: kSystem protects; kSeeded, from the plan's seed, is for
+  /// simulations.
+  enum class Noise { kSystem, kSeeded };
+
   LocalRound(const Experiment& experiment, CausalLm& model, const Tokenizer& tokenizer,
-             const DeviceData& data);
+             const DeviceData& data, Noise noise = Noise::kSystem);
   ~LocalRound();
 
   /// Trains from `adapter` by the plan; only the half that the strategy lets travel is trained and
@@ -46,12 +52,15 @@ class LocalRound {
                                     const std::stop_token& stop = {}) const;
 
  private:
+  void add_noise(ParameterSet& delta, const RoundPlan& plan) const;
   TrainedUpdate encode(const RoundPlan& plan, const ParameterSet& delta, const ParameterSet* error,
                        Half half) const;
+
   const Experiment& experiment_;
   CausalLm& model_;
   const Tokenizer& tokenizer_;
   const DeviceData& data_;
+  Noise noise_;
   std::vector<TokenizedExample> train_;
 };
 

@@ -6,6 +6,7 @@
 
 #include "configs/aggregation_rules.h"
 #include "configs/experiment.h"
+#include "configs/validate_privacy.h"
 
 namespace fennec {
 namespace {
@@ -147,6 +148,7 @@ std::vector<std::string> validate(const Experiment& experiment) {
   check_simulation(problems, experiment.simulation);
   for (std::string& problem : aggregation_problems(experiment))
     problems.list.push_back(std::move(problem));
+  validate_privacy(experiment, problems.list);
   return std::move(problems.list);
 }
 

@@ -29,7 +29,9 @@ AdmissionRules admission_rules(const Experiment& experiment, const std::string& 
   AdmissionRules rules{run_id, base_digest, experiment.aggregation.codec, layout};
   rules.travel = travel_of(experiment.aggregation);
   rules.max_update_bytes = experiment.transport.max_update_bytes;
-  if (experiment.privacy.clip_norm > 0) rules.max_norm = experiment.privacy.clip_norm * kClipSlack;
+  // Local noise lies outside the clip norm.
+  const double clip_norm = device_clip_norm(experiment.privacy);
+  if (clip_norm > 0 && !experiment.privacy.dp.is_local()) rules.max_norm = clip_norm * kClipSlack;
   rules.local_steps = experiment.train.local_steps;
   rules.local_epochs = experiment.train.local_epochs;
   rules.max_sequence_tokens = experiment.train.max_sequence_tokens;

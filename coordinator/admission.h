@@ -27,7 +27,8 @@ struct AdmissionRules {
 /// Rounding on the way between a clipped delta and its decoding.
 inline constexpr double kClipSlack = 1.001;
 
-/// `max_norm` is privacy.clip_norm × kClipSlack when clipping is on, else kMostNorm.
+/// `max_norm` is device_clip_norm() × kClipSlack when clipping is on and no noise follows, else
+/// kMostNorm.
 AdmissionRules admission_rules(const Experiment& experiment, const std::string& run_id,
                                const std::string& base_digest, const LayoutPtr& layout);
 

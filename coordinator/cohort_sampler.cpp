@@ -1,6 +1,9 @@
 #include "coordinator/cohort_sampler.h"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
+#include <string>
 
 namespace fennec {
 
@@ -11,6 +14,22 @@ std::vector<ClientId> sample_cohort(std::vector<ClientId> eligible, std::size_t 
   }
   std::sort(eligible.begin(), eligible.end());
   return eligible;
+}
+
+std::vector<ClientId> poisson_cohort(const std::vector<ClientId>& eligible, const CohortRule& rule,
+                                     RoundId round) {
+  std::vector<ClientId> out;
+  // 53 bits a draw, rounded down: never more often than the rate.
+  const auto threshold = static_cast<std::uint64_t>(std::floor(rule.rate * 0x1p53));
+  for (const ClientId& client : eligible) {
+    KeyedRandom random(rule.key, "cohort " + std::to_string(round.value) + " " + client.name);
+    std::array<std::byte, 8> bytes{};
+    random.fill(bytes);
+    std::uint64_t draw = 0;
+    for (const std::byte byte : bytes) draw = draw << 8 | std::to_integer<std::uint64_t>(byte);
+    if (draw >> 11 < threshold) out.push_back(client);
+  }
+  return out;
 }
 
 std::vector<ClientId> resample_cohort(const std::vector<ClientId>& cohort,

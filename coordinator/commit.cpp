@@ -96,6 +96,7 @@ void move_adapter(Commit& commit, const ParameterSet& base, const ParameterSet& 
   drop_all(commit, Error{ErrorCode::kNumeric, "folded, the adapter would not be finite"});
   commit.record.update_norm = 0;
   commit.adapter = base.clone();
+  commit.empty = true;
 }
 
 }  // namespace
@@ -117,14 +118,14 @@ Result<ParameterSet> decode_update(const UpdateOffer& offer, std::span<const std
 Commit commit_round(RoundId round, const ParameterSet& base,
                     const std::map<ClientId, UpdateOffer>& contributors, const UpdateStore& updates,
                     Aggregator& aggregator, ServerOptimizer& optimizer, Travel travel) {
-  FENNEC_CHECK(!contributors.empty());
+  FENNEC_CHECK(!contributors.empty() || aggregator.releases_nothing_received());
   Commit commit{base.clone(), {}, {}};
   commit.record.round = round;
   commit.record.version = AdapterVersion{round.value};
   const Half half = half_of_round(travel, round);
-  commit.record.codec = contributors.begin()->second.codec;
+  if (!contributors.empty()) commit.record.codec = contributors.begin()->second.codec;
   std::optional<CrossTermMonitor> cross_term;
-  if (half == Half::kBoth) cross_term.emplace(base, contributors.size());
+  if (half == Half::kBoth && !contributors.empty()) cross_term.emplace(base, contributors.size());
   aggregator.begin(base, round);
   for (const auto& [client, offer] : contributors) {
     Result<ParameterSet> delta =
@@ -136,10 +137,12 @@ Commit commit_round(RoundId round, const ParameterSet& base,
               : tl::unexpected<Error>(delta.error());
     if (!folded) commit.dropped.emplace_back(client, folded.error());
   }
-  if (commit.record.participants.empty()) return commit;
+  commit.empty = commit.record.participants.empty() && !aggregator.releases_nothing_received();
+  if (commit.empty) return commit;
   const Result<ParameterSet> combined = aggregator.finish();
   if (!combined) {
     drop_all(commit, combined.error());
+    commit.empty = true;
     return commit;
   }
   move_adapter(commit, base, *combined, optimizer, half);

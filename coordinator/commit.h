@@ -27,16 +27,18 @@ struct Commit {
   ParameterSet adapter;  ///< the new version
   RoundRecord record;    ///< without adapter_bytes, adapter_sha256 and bytes_down, which the host knows
   std::vector<std::pair<ClientId, Error>> dropped;  ///< contributors that were not folded, and why
+  bool empty = false;  ///< nothing to commit: nobody is left, and `adapter` is the base
 };
 
 /// Folds the stored updates into `base`, one at a time in ascending client id, so that the same
 /// contributors give the same bits whatever happened on the way. Moves `optimizer`. Throws IoError when
 /// an update that had been checked on arrival no longer reads: the disk's fault. An update that is not
 /// finite, beyond kMostNorm or without what the strategy weighs it by is dropped; when the new adapter
-/// would not be finite all are, and `optimizer` is as it was. With nobody left, record.participants is
-/// empty and `adapter` is `base`: nothing to commit. When the aggregator cannot do with what came, all
+/// would not be finite all are, and `optimizer` is as it was. With nobody left there is nothing to
+/// commit, unless the aggregator releases that, too. When the aggregator cannot do with what came, all
 /// are dropped.
-/// @param contributors  not empty  @param travel  of the run's strategy
+/// @param contributors  empty only for an aggregator that releases nothing received
+/// @param travel  of the run's strategy
 Commit commit_round(RoundId round, const ParameterSet& base,
                     const std::map<ClientId, UpdateOffer>& contributors, const UpdateStore& updates,
                     Aggregator& aggregator, ServerOptimizer& optimizer, Travel travel = Travel::kBoth);

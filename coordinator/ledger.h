@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "coordinator/privacy_account.h"
 #include "coordinator/round_engine.h"
 #include "coordinator/round_record.h"
 #include "coordinator/sqlite.h"
@@ -61,6 +62,9 @@ class Ledger {
   void round_committed(const RoundRecord& record);             ///< the adapter's files are on disk
   void evaluated(const EvaluationRecord& pooled,
                  const std::vector<std::pair<ClientId, EvaluationReport>>& reports);
+
+  void privacy_spent(const PrivacyRelease& release);     ///< nothing when the line is there already
+  std::vector<PrivacyRelease> privacy_releases() const;  ///< in the order they were written
 
   std::vector<std::pair<ClientId, UpdateOffer>> updates(RoundId round) const;
   std::vector<RoundRecord> rounds() const;  ///< committed, ascending

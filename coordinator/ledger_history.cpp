@@ -1,4 +1,6 @@
 // What the ledger tells about the past: for status, report and export.
+#include <map>
+
 #include "coordinator/ledger.h"
 
 namespace fennec {
@@ -27,6 +29,8 @@ std::vector<RejectedUpdate> Ledger::rejected(RoundId round) const {
 
 std::vector<RoundRecord> Ledger::rounds() const {
   std::vector<RoundRecord> out;
+  std::map<RoundId, double> epsilons;  // of two lines for a round the later one was committed
+  for (const PrivacyRelease& release : privacy_releases()) epsilons[release.round] = release.epsilon;
   Statement row = db_.prepare(
       "SELECT round, r.version, examples, tokens, loss, update_norm, bytes_up, bytes_down, wall_s, "
       "sha256, bytes, codec, cross_term "
@@ -47,6 +51,7 @@ std::vector<RoundRecord> Ledger::rounds() const {
     r.adapter_bytes = row.integer(10);
     r.codec = row.text(11);
     r.cross_term = row.real(12);
+    if (const auto spent = epsilons.find(r.round); spent != epsilons.end()) r.epsilon = spent->second;
     r.participants = participants(r.round);
     r.rejected = rejected(r.round);
     out.push_back(std::move(r));

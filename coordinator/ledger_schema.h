@@ -29,6 +29,10 @@ CREATE TABLE participants (
 CREATE TABLE round_aggregation (
   round INTEGER PRIMARY KEY REFERENCES rounds(round), codec TEXT NOT NULL, cross_term REAL);
 CREATE TABLE rejected_updates (round INTEGER NOT NULL REFERENCES rounds(round), client TEXT NOT NULL, reason TEXT NOT NULL);
+CREATE TABLE privacy_releases (
+  position INTEGER PRIMARY KEY, round INTEGER NOT NULL, contributors TEXT NOT NULL, sampling_rate REAL NOT NULL,
+  noise_multiplier REAL NOT NULL, clip_norm REAL NOT NULL, next_clip_norm REAL NOT NULL,
+  epsilon REAL, UNIQUE (round, contributors));
 CREATE TABLE evaluations (
   after_round INTEGER PRIMARY KEY, version INTEGER NOT NULL, at TEXT NOT NULL, clients INTEGER, examples INTEGER, tokens INTEGER);
 CREATE TABLE evaluation_metrics (

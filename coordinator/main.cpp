@@ -3,6 +3,8 @@
 #include <cstdio>
 
 #include "coordinator/commands.h"
+#include "coordinator/privacy_account.h"
+#include "coordinator/privacy_command.h"
 #include "core/error.h"
 
 namespace {
@@ -13,7 +15,8 @@ constexpr const char* kFooter = R"(A run is a directory. From nothing to an adap
   fennec-coordinator serve runs/home          (clients: fennec-client run --bundle kitchen-sensor.json --data DIR)
   fennec-coordinator export runs/home --out adapter
 `serve` may be killed at any moment; `serve` again continues the same round.
-Exit codes: 0 done, 1 the machine's or a file's fault, 2 the command's or the configuration's.)";
+Exit codes: 0 done, 1 the machine's or a file's fault, 2 the command's or the configuration's, 3 ended early
+by the privacy budget.)";
 
 void add_commands(CLI::App& app, fennec::InitCommand& init, fennec::EnrollCommand& enroll,
                   fennec::RevokeCommand& revoke) {
@@ -86,12 +89,16 @@ int main(int argc, char** argv) {
   add_commands(app, serve, status, exported);
   fennec::AggregateCommand aggregate;
   add_command(app, aggregate);
+  fennec::PrivacyCommands privacy;
+  fennec::add_privacy_commands(app, privacy);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   } catch (const fennec::ConfigError& error) {
     return std::fprintf(stderr, "error: %s\n", error.what()), 2;
+  } catch (const fennec::BudgetSpent& error) {
+    return std::fprintf(stderr, "stopped: %s\n", error.what()), 3;
   } catch (const std::exception& error) {
     return std::fprintf(stderr, "error: %s\n", error.what()), 1;
   }

@@ -130,6 +130,12 @@ std::string plots(const ReportInput& input) {
                    "share of the mean update",
                    {per_round(input, "cross term", [](const RoundRecord& r) { return r.cross_term; })},
                    true});
+  if (input.privacy)
+    out += plot_svg({"Privacy spent",
+                     round,
+                     "epsilon",
+                     {per_round(input, "epsilon", [](const RoundRecord& r) { return r.epsilon; })},
+                     true});
   return out + "</div>\n";
 }
 
@@ -210,10 +216,13 @@ std::string report_html(const ReportInput& input) {
   out += "<h1>" + escape_html(input.title) + "</h1>\n<p class=\"sub\">" + escape_html(input.subtitle);
   if (!input.generated.empty()) out += " · " + escape_html(input.generated);
   out += "</p>\n" + tiles(input) + plots(input);
+  if (input.privacy)
+    out += "<h2>Differential privacy</h2>\n<p>" + escape_html(to_string(*input.privacy)) + "</p>\n";
   out += "<h2>Rounds</h2>\n" + round_table(input);
   out += "<h2>Held-out evaluations</h2>\n" + evaluation_table(input);
   out += rejected_table(input);
-  out += "<details><summary>Participants</summary>\n" + participant_table(input) + "</details>\n";
+  if (!input.privacy)
+    out += "<details><summary>Participants</summary>\n" + participant_table(input) + "</details>\n";
   out += "<details><summary>Experiment</summary><pre>" + escape_html(input.experiment_yaml) +
          "</pre></details>\n";
   return out + "</body></html>\n";

@@ -1,8 +1,10 @@
 #pragma once
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "coordinator/privacy_account.h"
 #include "coordinator/round_record.h"
 
 namespace fennec {
@@ -18,6 +20,8 @@ struct ReportInput {
   std::vector<RoundRecord> rounds;  ///< ascending
   std::vector<EvaluationRecord> evaluations;  ///< ascending
   std::string experiment_yaml;
+  /// Under differential privacy: shown, and the figures of single devices are left out.
+  std::optional<PrivacySummary> privacy;
 };
 
 /// One self-contained HTML page (inline CSS and SVG, no script, nothing fetched): losses, scores and

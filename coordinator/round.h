@@ -22,7 +22,7 @@ enum class OfferVerdict {
 /// when it is made; the engine (round_engine.h) commits or abandons it.
 class Round {
  public:
-  /// @param cohort  ascending, not empty  @param stored  updates of it that an earlier life of the
+  /// @param cohort  ascending  @param stored  updates of it that an earlier life of the
   /// coordinator kept
   Round(RoundId id, AdapterVersion base, std::vector<ClientId> cohort,
         std::map<ClientId, UpdateOffer> stored, TimePoint opened);

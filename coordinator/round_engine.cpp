@@ -4,8 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "coordinator/cohort_sampler.h"
-
 namespace fennec {
 
 namespace {
@@ -30,13 +28,14 @@ std::string_view to_string(EnginePhase phase) {
 }
 
 RoundEngine::RoundEngine(const RoundsConfig& config, std::string experiment_yaml, std::string run_id,
-                         Seed seed, const Clock& clock, RunState state)
+                         Seed seed, const Clock& clock, RunState state, CohortRule cohorts)
     : config_(config),
       experiment_yaml_(std::move(experiment_yaml)),
       run_id_(std::move(run_id)),
       seed_(seed),
       clock_(clock),
-      state_(std::move(state)) {}
+      state_(std::move(state)),
+      cohorts_(cohorts) {}
 
 std::vector<RoundAction> RoundEngine::handle(const RoundEvent& event) {
   std::visit([this](const auto& e) { on(e); }, event);
@@ -98,7 +97,10 @@ void RoundEngine::select() {
   const auto size = static_cast<std::size_t>(config_.cohort_size);
   if (eligible.size() < size) return;
   state_.open_cohort =
-      sample_cohort(eligible, size, seed_.child("cohort", static_cast<std::uint64_t>(round().value)));
+      cohorts_.poisson
+          ? poisson_cohort(eligible, cohorts_, round())
+          : sample_cohort(eligible, size,
+                          seed_.child("cohort", static_cast<std::uint64_t>(round().value)));
   out_.push_back(RecordRoundOpened{round(), state_.open_cohort});
   resume_round();
 }
@@ -114,14 +116,14 @@ void RoundEngine::resume_round() {
 
 void RoundEngine::settle_round() {
   if (phase_ != EnginePhase::kTraining) return;
-  if (round_->cohort().empty()) {  // all revoked: nobody to wait for
+  if (round_->cohort().empty() && !cohorts_.poisson) {  // all revoked: nobody to wait for
     round_.reset();
     state_.open_cohort.clear();
     phase_ = EnginePhase::kSelecting;
     return select();
   }
   if (round_->is_storing()) return;  // what is on its way to disk will be acknowledged, so it counts
-  const bool enough = round_->has_enough(config_.min_updates);
+  const bool enough = cohorts_.poisson || round_->has_enough(config_.min_updates);
   if (enough && (round_->everyone_answered() || deadline_passed())) {
     phase_ = EnginePhase::kAggregating;
     out_.push_back(
@@ -139,9 +141,11 @@ void RoundEngine::reopen_round(const std::string& why) {
     const bool present = clients_.contains(member) && !round_->has_failed(member);
     if (present || round_->stored().contains(member)) keep.insert(member);
   }
-  state_.open_cohort = resample_cohort(
-      round_->cohort(), keep, clients_.eligible(), static_cast<std::size_t>(config_.cohort_size),
-      seed_.child("cohort", static_cast<std::uint64_t>(round_->id().value), 1));
+  state_.open_cohort = round_->cohort();
+  if (!cohorts_.poisson)
+    state_.open_cohort = resample_cohort(
+        round_->cohort(), keep, clients_.eligible(), static_cast<std::size_t>(config_.cohort_size),
+        seed_.child("cohort", static_cast<std::uint64_t>(round_->id().value), 1));
   state_.stored = round_->stored();
   out_.push_back(RecordRoundOpened{round_->id(), state_.open_cohort});
   resume_round();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "coordinator/client_table.h"
+#include "coordinator/cohort_sampler.h"
 #include "coordinator/coordinator_config.h"
 #include "coordinator/evaluation_round.h"
 #include "coordinator/round.h"
@@ -143,8 +144,10 @@ std::string_view to_string(EnginePhase phase);
 class RoundEngine {
  public:
   /// @param seed  Seed(experiment.seed)  @param state  where an earlier life of the coordinator stopped
+  /// @param cohorts  with Poisson cohorts a round takes whoever came by its deadline, be it nobody, and
+  /// does not open again
   RoundEngine(const RoundsConfig& config, std::string experiment_yaml, std::string run_id, Seed seed,
-              const Clock& clock, RunState state);
+              const Clock& clock, RunState state, CohortRule cohorts = {});
 
   std::vector<RoundAction> handle(const RoundEvent& event);
 
@@ -197,6 +200,7 @@ class RoundEngine {
   Seed seed_;
   const Clock& clock_;
   RunState state_;
+  CohortRule cohorts_;
   EnginePhase phase_ = EnginePhase::kSelecting;
   ClientTable clients_;
   std::optional<Round> round_;

@@ -48,6 +48,8 @@ struct RoundRecord {
   double wall_s = 0;  ///< from the opening of the round to its commit; virtual seconds in a simulation
   std::string adapter_sha256;
   std::int64_t adapter_bytes = 0;
+  /// ε spent up to and with this round; NaN without differential privacy.
+  double epsilon = std::numeric_limits<double>::quiet_NaN();
 };
 
 /// A federated evaluation, pooled over the clients that answered.

@@ -1,5 +1,7 @@
 #include "coordinator/run_journal.h"
 
+#include <cmath>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -29,9 +31,11 @@ std::string human_bytes(std::int64_t bytes) {
   return fmt::format("{:.2f} GB", b / 1e9);
 }
 
-RunJournal::RunJournal(const RunDirectory& run, int total_rounds, bool json)
+RunJournal::RunJournal(const RunDirectory& run, int total_rounds, bool json,
+                       std::optional<PrivacySummary> privacy)
     : total_rounds_(total_rounds),
       json_(json),
+      privacy_(std::move(privacy)),
       events_(run.events()),
       metrics_(emptied(run.metrics())) {}
 
@@ -39,7 +43,7 @@ void RunJournal::restore(const std::vector<RoundRecord>& rounds,
                          const std::vector<EvaluationRecord>& evaluations) {
   for (const RoundRecord& record : rounds) write_round(record);
   for (const EvaluationRecord& record : evaluations) {
-    write_metrics(metrics_, record);
+    fennec::write_metrics(metrics_, record);
     if (!first_) first_ = record;
     last_ = record;
   }
@@ -56,25 +60,29 @@ void RunJournal::listening(const std::string& run_name, const std::string& run_i
 void RunJournal::round_committed(const RoundRecord& r) {
   write_round(r);
   event("round_committed", "", r.round.value);
-  if (json_)
-    return print_line(Json{{"event", "round"},
-                           {"round", r.round.value},
-                           {"of", total_rounds_},
-                           {"loss", r.loss},
-                           {"updates", r.participants.size()},
-                           {"supervised_tokens", r.supervised_tokens},
-                           {"bytes_up", r.bytes_up},
-                           {"bytes_down", r.bytes_down},
-                           {"wall_s", r.wall_s},
-                           {"adapter_sha256", r.adapter_sha256}}
-                          .dump());
-  print_line(fmt::format("round {}/{}  loss {:.4f}  {} updates  {} up  {} down  {:.1f} s",
-                         r.round.value, total_rounds_, r.loss, r.participants.size(),
-                         human_bytes(r.bytes_up), human_bytes(r.bytes_down), r.wall_s));
+  if (json_) {
+    Json out{{"event", "round"},
+             {"round", r.round.value},
+             {"of", total_rounds_},
+             {"loss", r.loss},
+             {"updates", r.participants.size()},
+             {"supervised_tokens", r.supervised_tokens},
+             {"bytes_up", r.bytes_up},
+             {"bytes_down", r.bytes_down},
+             {"wall_s", r.wall_s},
+             {"adapter_sha256", r.adapter_sha256}};
+    if (!std::isnan(r.epsilon)) out["epsilon"] = r.epsilon;
+    return print_line(out.dump());
+  }
+  std::string line = fmt::format("round {}/{}  loss {:.4f}  {} updates  {} up  {} down  {:.1f} s",
+                                 r.round.value, total_rounds_, r.loss, r.participants.size(),
+                                 human_bytes(r.bytes_up), human_bytes(r.bytes_down), r.wall_s);
+  if (!std::isnan(r.epsilon)) line += fmt::format("  epsilon {:.3f}", r.epsilon);
+  print_line(line);
 }
 
 void RunJournal::evaluated(const EvaluationRecord& e) {
-  write_metrics(metrics_, e);
+  fennec::write_metrics(metrics_, e);
   event("evaluated", "", e.after_round.value);
   if (!first_) first_ = e;
   last_ = e;
@@ -122,6 +130,7 @@ void RunJournal::event(const char* what, const std::string& client, std::int64_t
 void RunJournal::write_round(const RoundRecord& record) {
   metrics_.write(metric_fields(record));
   write_aggregation_metrics(metrics_, record);
+  write_privacy_metrics(metrics_, record, privacy_);
 }
 
 }  // namespace fennec

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "coordinator/privacy_account.h"
 #include "coordinator/round_record.h"
 #include "coordinator/run_directory.h"
 #include "core/error.h"
@@ -15,7 +16,9 @@ namespace fennec {
 /// Io thread only.
 class RunJournal {
  public:
-  RunJournal(const RunDirectory& run, int total_rounds, bool json);
+  /// @param privacy  what the figures of a run under differential privacy mean
+  RunJournal(const RunDirectory& run, int total_rounds, bool json,
+             std::optional<PrivacySummary> privacy = {});
 
   void restore(const std::vector<RoundRecord>& rounds,
                const std::vector<EvaluationRecord>& evaluations);
@@ -29,8 +32,10 @@ class RunJournal {
 
  private:
   void write_round(const RoundRecord& record);  ///< to metrics.jsonl
+
   int total_rounds_;
   bool json_;
+  std::optional<PrivacySummary> privacy_;
   MetricsWriter events_, metrics_;
   std::optional<EvaluationRecord> first_, last_;
 };

@@ -20,6 +20,7 @@ ReportInput live_report(const Ledger& ledger, const Experiment& experiment) {
   input.generated = wall_time_iso8601();
   input.rounds = ledger.rounds();
   input.evaluations = ledger.evaluations();
+  input.privacy = privacy_summary(experiment, ledger.privacy_releases(), false);
   input.experiment_yaml = to_yaml(experiment);
   const AdapterRow adapter = *ledger.adapter(ledger.latest());
   input.facts = {

@@ -19,11 +19,14 @@ RunStore::RunStore(const RunDirectory& run, StepHook before_step)
       updates_(run.updates()),
       updates_dir_(run.updates()),
       aggregator_(make_aggregator(experiment_.aggregation)),
-      optimizer_(make_server_optimizer(experiment_.aggregation)) {
+      optimizer_(make_server_optimizer(experiment_.aggregation)),
+      noise_keys_(run.keys()) {
   if (ledger_.identity().experiment_hash != experiment_hash(experiment_))
     throw IoError(run.experiment().string() +
                   ": was changed since `init`; a run keeps its experiment (make a new run instead)");
   remove_orphans();
+  if (experiment_.privacy.dp.is_on())
+    privacy_ = privacy_account(experiment_, ledger_.privacy_releases());
   const AdapterVersion version = ledger_.latest();
   adapter_ = adapters_.read(version);
   std::vector<ParameterSet> moments = adapters_.read_moments(version);
@@ -36,6 +39,7 @@ RunStore::RunStore(const RunDirectory& run, StepHook before_step)
 // What is on disk but not in the ledger never happened.
 void RunStore::remove_orphans() {
   const RoundId committed{ledger_.latest().value};
+  noise_keys_.forget(committed);  // of the commit a crash came right after
   adapters_.remove_after(AdapterVersion{committed.value});
   std::set<std::pair<RoundId, ClientId>> known;
   for (const auto& [client, offer] : ledger_.updates(RoundId{committed.value + 1})) {
@@ -58,8 +62,27 @@ void RunStore::remove_orphans() {
 }
 
 void RunStore::round_opened(RoundId round, const std::vector<ClientId>& cohort) {
+  // What devices noise themselves the coordinator sees as soon as it comes: spent before they are
+  // asked.
+  if (privacy_ && privacy_->config().is_local()) spend(round, "", privacy_->config().clip_norm);
   step("record round");
   ledger_.round_opened(round, cohort);
+}
+
+void RunStore::spend(RoundId round, const std::string& contributors, double next_clip_norm) {
+  PrivacyAccount after = *privacy_;
+  const PrivacyRelease line = after.spend(round, contributors, next_clip_norm);
+  step("record privacy");
+  ledger_.privacy_spent(line);
+  *privacy_ = std::move(after);
+}
+
+std::unique_ptr<PrivateMean> RunStore::private_mean(RoundId round, const std::string& contributors) {
+  if (!privacy_ || !privacy_->config().is_central()) return nullptr;
+  step("write noise key");
+  return std::make_unique<PrivateMean>(privacy_->config(), privacy_->expected_cohort(),
+                                       privacy_->clip_norm(round),
+                                       noise_keys_.noise(round, contributors));
 }
 
 void RunStore::store_update(const ClientId& client, const UpdateOffer& offer,
@@ -76,10 +99,14 @@ std::optional<RoundRecord> RunStore::commit(const CommitRound& action, std::int6
   for (const auto& [client, offer] : ledger_.updates(action.round)) contributors.emplace(client, offer);
   std::set<ClientId> wanted(action.contributors.begin(), action.contributors.end());
   std::erase_if(contributors, [&](const auto& entry) { return !wanted.contains(entry.first); });
-  if (contributors.empty()) return std::nullopt;  // each was revoked since the engine asked
+  const std::string digest = contributors_digest(contributors);
+  const std::unique_ptr<PrivateMean> noised = private_mean(action.round, digest);
+  Aggregator& aggregator = noised ? *noised : *aggregator_;
+  if (contributors.empty() && !aggregator.releases_nothing_received())
+    return std::nullopt;  // each was revoked since the engine asked
   step("fold");
-  Commit commit = commit_round(action.round, adapter_, contributors, updates_, *aggregator_,
-                               *optimizer_, travel_of(experiment_.aggregation));
+  Commit commit = commit_round(action.round, adapter_, contributors, updates_, aggregator, *optimizer_,
+                               travel_of(experiment_.aggregation));
   for (const auto& [client, error] : commit.dropped) {
     log::warn("client {}: its update of round {} is not folded: {}", client.name, action.round.value,
               error.message);
@@ -87,7 +114,9 @@ std::optional<RoundRecord> RunStore::commit(const CommitRound& action, std::int6
     updates_.erase(action.round, client);
   }
   RoundRecord& record = commit.record;
-  if (record.participants.empty()) return std::nullopt;
+  if (commit.empty) return std::nullopt;
+  if (noised) spend(action.round, digest, noised->next_clip_norm());
+  if (privacy_) record.epsilon = privacy_->releases().back().epsilon;
   step("write adapter");
   const AdapterStore::Stored stored =
       adapters_.write(record.version, commit.adapter, optimizer_->state());
@@ -101,6 +130,7 @@ std::optional<RoundRecord> RunStore::commit(const CommitRound& action, std::int6
   ledger_.round_committed(record);
   adapter_ = std::move(commit.adapter);
   step("erase updates");
+  noise_keys_.forget(action.round);
   for (const auto& [client, offer] : contributors) updates_.erase(action.round, client);
   for (const auto& [round, client] : updates_.list())
     if (round <= action.round) updates_.erase(round, client);

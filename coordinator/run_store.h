@@ -9,6 +9,9 @@
 #include "configs/experiment.h"
 #include "coordinator/adapter_store.h"
 #include "coordinator/ledger.h"
+#include "coordinator/noise_keys.h"
+#include "coordinator/privacy_account.h"
+#include "coordinator/private_mean.h"
 #include "coordinator/run_directory.h"
 #include "coordinator/update_store.h"
 
@@ -28,6 +31,10 @@ class RunStore {
   const LayoutPtr& layout() const { return adapters_.layout(); }
   AdapterStore& adapters() { return adapters_; }
 
+  /// Null when privacy.dp.mechanism is off.
+  const PrivacyAccount* privacy() const { return privacy_ ? &*privacy_ : nullptr; }
+  const NoiseKeys& noise_keys() const { return noise_keys_; }
+
   void round_opened(RoundId round, const std::vector<ClientId>& cohort);
   void store_update(const ClientId& client, const UpdateOffer& offer, std::span<const std::byte> bytes);
   /// Folds, writes the adapter, then one ledger transaction; the updates' files go last. Nothing when
@@ -43,6 +50,8 @@ class RunStore {
     if (before_step_) before_step_(name);
   }
   void remove_orphans();
+  std::unique_ptr<PrivateMean> private_mean(RoundId round, const std::string& contributors);
+  void spend(RoundId round, const std::string& contributors, double next_clip_norm);
 
   Experiment experiment_;
   StepHook before_step_;
@@ -52,6 +61,8 @@ class RunStore {
   std::filesystem::path updates_dir_;
   std::unique_ptr<Aggregator> aggregator_;
   std::unique_ptr<ServerOptimizer> optimizer_;
+  NoiseKeys noise_keys_;
+  std::optional<PrivacyAccount> privacy_;
   ParameterSet adapter_;  ///< the current version
 };
 

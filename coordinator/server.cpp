@@ -39,7 +39,8 @@ Server::Server(const RunDirectory& run, ServeOptions options)
       lock_(run),
       store_(run),
       identity_(store_.ledger().identity()),
-      journal_(run, experiment_.rounds.total, options_.json),
+      journal_(run, experiment_.rounds.total, options_.json,
+               privacy_summary(experiment_, store_.ledger().privacy_releases(), false)),
       signals_(io_, SIGINT, SIGTERM),
       engine_timer_(io_),
       second_timer_(io_) {}
@@ -54,7 +55,24 @@ bool Server::run() {
   io_.run();
   disk_.join();  // what was handed to the disk gets there
   if (failure_) std::rethrow_exception(failure_);
+  if (finished_ && !over_budget_.empty()) throw BudgetSpent(over_budget_);
   return finished_;
+}
+
+RoundsConfig Server::affordable_rounds(RoundId committed) {
+  RoundsConfig rounds = experiment_.rounds;
+  if (store_.privacy() == nullptr) return rounds;
+  rounds.total =
+      static_cast<int>(store_.privacy()->last_affordable_round(committed, experiment_.rounds.total));
+  over_budget_ = store_.privacy()->why_shorter(rounds.total, experiment_.rounds.total);
+  if (!over_budget_.empty()) log::warn("{}", over_budget_);
+  return rounds;
+}
+
+CohortRule Server::cohort_rule() const {
+  const DpConfig& dp = experiment_.privacy.dp;
+  if (!dp.is_poisson()) return {};
+  return {true, poisson_rate(experiment_), store_.noise_keys().cohort_key()};
 }
 
 void Server::start() {
@@ -72,8 +90,9 @@ void Server::start() {
         rejected_.push_back({client, error.message});
       });
   gateway_->serve_adapter(state.version, store_.adapters().file_bytes(state.version));
-  engine_ = std::make_unique<RoundEngine>(experiment_.rounds, to_yaml(experiment_), identity_.run_id,
-                                          Seed(experiment_.seed), clock_, state);
+  engine_ = std::make_unique<RoundEngine>(affordable_rounds(state.last_committed), to_yaml(experiment_),
+                                          identity_.run_id, Seed(experiment_.seed), clock_, state,
+                                          cohort_rule());
   write_file_atomically(run_.endpoint(), gateway_->endpoint() + "\n");
   if (!options_.port_file.empty())
     write_file_atomically(options_.port_file,

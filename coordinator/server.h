@@ -39,11 +39,14 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  /// Serves until the run is over or SIGINT/SIGTERM. @return true when the run is over. Throws IoError.
+  /// Serves until the run is over or SIGINT/SIGTERM. @return true when the run is over. Throws IoError;
+  /// BudgetSpent when it is over because the privacy budget allowed fewer rounds than rounds.total.
   bool run();
 
  private:
   void start();
+  RoundsConfig affordable_rounds(RoundId committed);
+  CohortRule cohort_rule() const;
   void handle(const RoundEvent& event);
   void pump();  ///< carries out actions until one must wait for the disk
   void perform(const SendTo& action);
@@ -96,6 +99,7 @@ class Server {
   std::set<ClientId> seen_, told_;
   std::int64_t bytes_down_before_ = 0;    ///< sent up to the last commit
   std::vector<RejectedUpdate> rejected_;  ///< since the last commit
+  std::string over_budget_;               ///< why the run is shorter than planned; empty = it is not
   std::exception_ptr failure_;
 };
 

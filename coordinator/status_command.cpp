@@ -22,6 +22,7 @@ struct Snapshot {
   std::vector<EnrolledClient> clients;
   std::vector<RoundRecord> rounds;
   std::vector<EvaluationRecord> evaluations;
+  std::optional<PrivacySummary> privacy;
 
   bool finished() const {
     return state.last_committed.value >= experiment.rounds.total && state.evaluated;
@@ -31,8 +32,9 @@ struct Snapshot {
 Snapshot take(const RunDirectory& run) {
   Experiment experiment = run.load_experiment();
   const Ledger ledger(run.ledger(), true);
-  return {std::move(experiment), ledger.identity(), ledger.run_state(),
-          ledger.clients(),      ledger.rounds(),   ledger.evaluations()};
+  std::optional<PrivacySummary> privacy = privacy_summary(experiment, ledger.privacy_releases(), false);
+  return {std::move(experiment), ledger.identity(),    ledger.run_state(), ledger.clients(),
+          ledger.rounds(),       ledger.evaluations(), std::move(privacy)};
 }
 
 std::string as_json(const Snapshot& s) {
@@ -50,6 +52,16 @@ std::string as_json(const Snapshot& s) {
            {"clients", Json::array()},
            {"rounds", Json::array()},
            {"evaluations", Json::array()}};
+  if (s.privacy)
+    out["privacy"] = {{"epsilon", s.privacy->epsilon},
+                      {"delta", s.privacy->delta},
+                      {"budget", s.privacy->budget},
+                      {"accountant", s.privacy->accountant},
+                      {"releases", s.privacy->releases},
+                      {"unit", s.privacy->means.unit},
+                      {"neighbouring", s.privacy->means.neighbouring},
+                      {"sampling", s.privacy->means.sampling},
+                      {"adversary", s.privacy->means.adversary}};
   for (const ClientId& client : s.state.open_cohort) out["open_cohort"].push_back(client.name);
   for (const auto& [client, offer] : s.state.stored) out["stored_updates"].push_back(client.name);
   for (const EnrolledClient& c : s.clients)
@@ -78,6 +90,7 @@ std::string as_text(const Snapshot& s) {
                                 s.experiment.rounds.total, s.finished() ? ", finished" : "");
   out += fmt::format("adapter version {}  {}  sha256 {:.16}…\n", s.state.version.value,
                      human_bytes(s.state.adapter_bytes), s.state.adapter_sha256);
+  if (s.privacy) out += "privacy " + to_string(*s.privacy) + "\n";
   if (!s.state.open_cohort.empty())
     out += fmt::format("round {} is open: {} of {} updates stored\n", s.state.last_committed.value + 1,
                        s.state.stored.size(), s.state.open_cohort.size());

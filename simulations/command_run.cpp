@@ -7,7 +7,9 @@
 #include <CLI/CLI.hpp>
 
 #include "client/local_round.h"
+#include "coordinator/privacy_account.h"
 #include "core/clock.h"
+#include "core/log.h"
 #include "core/lora_layout.h"
 #include "model/compute_threads.h"
 #include "simulations/commands.h"
@@ -52,7 +54,11 @@ int run(const Options& options) {
   const SimulationResult result =
       simulate(experiment, devices, workload, std::move(initial), threads, output.events());
   output.finish(result, to_seconds(clock.now() - start));
-  return 0;
+  if (result.rounds.size() == static_cast<std::size_t>(experiment.rounds.total)) return 0;
+  const auto privacy = privacy_account(experiment, result.privacy);
+  log::warn("{}", privacy->why_shorter(static_cast<std::int64_t>(result.rounds.size()),
+                                       experiment.rounds.total));
+  return 3;
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ constexpr const char* kHelp =
     "deployment, on virtual "
     "time, with real training.\n"
     "Exit codes: 0 done, 1 a file or the machine failed, 2 the command line or a configuration is "
-    "wrong.";
+    "wrong, 3 ended early by the privacy budget.";
 
 int report(const char* message, int code) {
   std::fprintf(stderr, "fennec-sim: %s\n", message);

@@ -39,7 +39,9 @@ class ModelWork final : public LocalWork {
  private:
   LocalRound& round_on(std::size_t data_set) {
     auto& round = rounds_[data_set];
-    if (!round) round = std::make_unique<LocalRound>(experiment_, *model_, tokenizer_, sets_[data_set]);
+    if (!round)
+      round = std::make_unique<LocalRound>(experiment_, *model_, tokenizer_, sets_[data_set],
+                                           LocalRound::Noise::kSeeded);
     return *round;
   }
 

@@ -71,6 +71,7 @@ void RunOutput::committed(const RoundRecord& r, double at_s) {
   fields.emplace_back("virtual_s", at_s);
   metrics_->write(fields);
   write_aggregation_metrics(*metrics_, r);
+  write_privacy_metrics(*metrics_, r, privacy_summary(experiment_, {}, true));
   if (json_) {
     print_line(Json{{"event", "round"},
                     {"round", r.round.value},
@@ -124,6 +125,7 @@ void RunOutput::write_report(const SimulationResult& result) const {
   report.rounds = result.rounds;
   report.evaluations = result.evaluations;
   report.experiment_yaml = to_yaml(experiment_);
+  report.privacy = privacy_summary(experiment_, result.privacy, true);
   write_file_atomically(directory_ / "report.html", report_html(report));
 }
 
@@ -137,23 +139,26 @@ void RunOutput::finish(const SimulationResult& result, double elapsed_s) {
                     report = (directory_ / "report.html").string();
   const EvaluationRecord* before = result.evaluations.empty() ? nullptr : &result.evaluations.front();
   const EvaluationRecord* after = result.evaluations.empty() ? nullptr : &result.evaluations.back();
+  const std::optional<PrivacySummary> privacy = privacy_summary(experiment_, result.privacy, true);
   if (json_) {
-    print_line(Json{{"event", "finished"},
-                    {"adapter", adapter},
-                    {"report", report},
-                    {"virtual_s", result.virtual_s},
-                    {"elapsed_s", elapsed_s},
-                    {"vanished", result.vanished},
-                    {"abandoned", result.abandoned},
-                    {"before", before ? to_json(before->metrics) : Json()},
-                    {"after", after ? to_json(after->metrics) : Json()}}
-                   .dump());
+    Json out{{"event", "finished"},
+             {"adapter", adapter},
+             {"report", report},
+             {"virtual_s", result.virtual_s},
+             {"elapsed_s", elapsed_s},
+             {"vanished", result.vanished},
+             {"abandoned", result.abandoned},
+             {"before", before ? to_json(before->metrics) : Json()},
+             {"after", after ? to_json(after->metrics) : Json()}};
+    if (privacy) out["epsilon"] = privacy->epsilon;
+    print_line(out.dump());
     return;
   }
   if (before) print_line(headline_changes(*before, *after));
   print_line(fmt::format(
       "{:.1f} virtual seconds in {:.1f} s; {} devices lost while training, {} rounds opened again",
       result.virtual_s, elapsed_s, result.vanished, result.abandoned));
+  if (privacy) print_line("privacy   " + to_string(*privacy));
   print_line("adapter   " + adapter);
   print_line("report    " + report);
 }

@@ -47,6 +47,7 @@ class Simulation {
       if (!queue_.run_next()) throw IoError("the simulation stands still: nobody is left to wait for");
     result_.virtual_s = to_seconds(queue_.now());
     result_.adapter = coordinator_.adapter()->clone();
+    if (coordinator_.privacy() != nullptr) result_.privacy = coordinator_.privacy()->releases();
     return std::move(result_);
   }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "configs/experiment.h"
+#include "coordinator/privacy_account.h"
 #include "coordinator/round_record.h"
 #include "core/parameter_set.h"
 #include "simulations/device_population.h"
@@ -25,8 +26,9 @@ struct SimulationResult {
   std::vector<RoundRecord> rounds;
   std::vector<EvaluationRecord> evaluations;
   double virtual_s = 0;
-  std::int64_t abandoned = 0;  ///< rounds that opened again
-  std::int64_t vanished = 0;   ///< devices lost while training, returns not counted
+  std::int64_t abandoned = 0;           ///< rounds that opened again
+  std::vector<PrivacyRelease> privacy;  ///< under privacy.dp
+  std::int64_t vanished = 0;            ///< devices lost while training, returns not counted
 };
 
 /// A whole federation in one process, on virtual time: the real RoundEngine, commit and ClientAgents;

@@ -10,6 +10,21 @@
 namespace fennec {
 namespace {
 
+RoundsConfig affordable_rounds(const Experiment& experiment,
+                               const std::optional<PrivacyAccount>& privacy) {
+  RoundsConfig rounds = experiment.rounds;
+  if (privacy)
+    rounds.total = static_cast<int>(privacy->last_affordable_round(RoundId{0}, rounds.total));
+  return rounds;
+}
+
+/// The simulated cohorts follow from the seed, as all else does.
+CohortRule cohort_rule(const Experiment& experiment, Seed seed) {
+  CohortRule rule{experiment.privacy.dp.is_poisson(), poisson_rate(experiment)};
+  SeededRandom(seed.child("cohort_key")).fill(rule.key);
+  return rule;
+}
+
 constexpr std::size_t kVersionsKept = 4;  // a device may still hold a plan of the round before
 
 }  // namespace
@@ -17,8 +32,10 @@ constexpr std::size_t kVersionsKept = 4;  // a device may still hold a plan of t
 VirtualCoordinator::VirtualCoordinator(const Experiment& experiment, const std::string& run_id,
                                        ParameterSet initial, CoordinatorSurroundings around)
     : around_(std::move(around)),
-      engine_(experiment.rounds, to_yaml(experiment), run_id, Seed(experiment.seed),
-              around_.queue.clock(), RunState{}),
+      seed_(experiment.seed),
+      privacy_(privacy_account(experiment, {})),
+      engine_(affordable_rounds(experiment, privacy_), to_yaml(experiment), run_id, seed_,
+              around_.queue.clock(), RunState{}, cohort_rule(experiment, seed_)),
       aggregator_(make_aggregator(experiment.aggregation)),
       optimizer_(make_server_optimizer(experiment.aggregation)),
       travel_(travel_of(experiment.aggregation)) {
@@ -77,7 +94,11 @@ void VirtualCoordinator::perform(const SetTimer& action) {
   around_.queue.after(action.after, [this, timer = action.timer] { feed(TimerFired{timer}); });
 }
 
-void VirtualCoordinator::perform(const RecordRoundOpened& action) { cohort_ = action.cohort; }
+void VirtualCoordinator::perform(const RecordRoundOpened& action) {
+  cohort_ = action.cohort;
+  if (privacy_ && privacy_->config().is_local())
+    privacy_->spend(action.round, "", privacy_->config().clip_norm);
+}
 
 void VirtualCoordinator::perform(const StoreUpdate& action) {
   updates_.put(action.offer.round, action.client, arrived_.at(action.client));
@@ -85,20 +106,31 @@ void VirtualCoordinator::perform(const StoreUpdate& action) {
   feed(UpdateStored{action.client, action.offer});
 }
 
+std::unique_ptr<PrivateMean> VirtualCoordinator::private_mean(RoundId round) const {
+  if (!privacy_ || !privacy_->config().is_central()) return nullptr;
+  const Seed noise = seed_.child("central_noise", static_cast<std::uint64_t>(round.value));
+  return std::make_unique<PrivateMean>(privacy_->config(), privacy_->expected_cohort(),
+                                       privacy_->clip_norm(round),
+                                       std::make_unique<SeededRandom>(noise));
+}
+
 void VirtualCoordinator::perform(const CommitRound& action) {
   std::map<ClientId, UpdateOffer> contributors;
   for (const ClientId& client : action.contributors) contributors.emplace(client, stored_.at(client));
-  Commit commit = commit_round(action.round, *adapter(), contributors, updates_, *aggregator_,
-                               *optimizer_, travel_);
+  const std::unique_ptr<PrivateMean> noised = private_mean(action.round);
+  Commit commit = commit_round(action.round, *adapter(), contributors, updates_,
+                               noised ? *noised : *aggregator_, *optimizer_, travel_);
   for (const auto& [client, error] : commit.dropped) {
     log::warn("client {}: its update of round {} is not folded: {}", client.name, action.round.value,
               error.message);
     rejected_.push_back({client, error.message});
   }
-  if (commit.record.participants.empty()) {
+  if (commit.empty) {
     stored_.clear();
     return feed(CommitFailed{action.round, cohort_, {}});
   }
+  if (noised) privacy_->spend(action.round, "", noised->next_clip_norm());
+  if (privacy_) commit.record.epsilon = privacy_->releases().back().epsilon;
   const std::vector<std::byte> file = adapter_file_bytes(commit.adapter);
   commit.record.adapter_bytes = static_cast<std::int64_t>(file.size());
   commit.record.adapter_sha256 = to_hex(sha256(file));

@@ -4,11 +4,14 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "aggregation/aggregator.h"
 #include "configs/experiment.h"
+#include "coordinator/privacy_account.h"
+#include "coordinator/private_mean.h"
 #include "coordinator/round_engine.h"
 #include "coordinator/round_record.h"
 #include "coordinator/update_store.h"
@@ -40,6 +43,8 @@ class VirtualCoordinator {
   /// The bytes of an offer came: checks and decodes them as a live gateway does.
   void update_arrived(const ClientId& client, const UpdateOffer& offer,
                       std::span<const std::byte> bytes);
+  /// Null when privacy.dp.mechanism is off.
+  const PrivacyAccount* privacy() const { return privacy_ ? &*privacy_ : nullptr; }
   void count_download(std::int64_t bytes) { bytes_down_ += bytes; }
 
   bool finished() const { return engine_.finished(); }
@@ -48,6 +53,7 @@ class VirtualCoordinator {
   std::shared_ptr<const ParameterSet> adapter() const { return adapters_.rbegin()->second; }
 
  private:
+  std::unique_ptr<PrivateMean> private_mean(RoundId round) const;
   void feed(RoundEvent event);
   void perform(const SendTo& action);
   void perform(const RequestUpdate& action);
@@ -60,6 +66,8 @@ class VirtualCoordinator {
   void perform(const RunFinished& action);
 
   CoordinatorSurroundings around_;
+  Seed seed_;
+  std::optional<PrivacyAccount> privacy_;  ///< noise from the seed: accounted for, but not private
   RoundEngine engine_;
   std::unique_ptr<Aggregator> aggregator_;
   std::unique_ptr<ServerOptimizer> optimizer_;

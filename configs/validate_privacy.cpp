@@ -1,0 +1,119 @@
+#include "configs/validate_privacy.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include <fmt/format.h>
+
+namespace fennec {
+
+namespace {
+
+using Problems = std::vector<std::string>;
+
+void require(Problems& problems, bool holds, std::string message) {
+  if (!holds) problems.push_back(std::move(message));
+}
+
+template <std::size_t N>
+void one_of(Problems& problems, const char* key, const std::string& value,
+            const std::array<std::string_view, N>& known) {
+  if (std::find(known.begin(), known.end(), value) != known.end()) return;
+  std::string names;
+  for (const std::string_view name : known) names += (names.empty() ? "" : ", ") + std::string(name);
+  problems.push_back(fmt::format("{} must be one of {}, is '{}'", key, names, value));
+}
+
+void check_ranges(Problems& p, const DpConfig& dp) {
+  constexpr double kLeastNoise = 1e-3, kMostNoise = 1e6;
+  require(p, dp.clip_norm > 0 && dp.clip_norm <= 1e6,
+          fmt::format("privacy.dp.clip_norm must be above 0 and at most 1e6, is {}", dp.clip_norm));
+  require(p, dp.noise_multiplier >= kLeastNoise && dp.noise_multiplier <= kMostNoise,
+          fmt::format("privacy.dp.noise_multiplier must be between {} and {}, is {}; "
+                      "`fennec-coordinator privacy plan` finds it",
+                      kLeastNoise, kMostNoise, dp.noise_multiplier));
+  require(p, dp.delta > 0 && dp.delta < 1,
+          fmt::format("privacy.dp.delta must lie between 0 and 1, is {}", dp.delta));
+  require(p, dp.epsilon >= 0, fmt::format("privacy.dp.epsilon must be at least 0, is {}", dp.epsilon));
+  one_of(p, "privacy.dp.accountant", dp.accountant, std::array<std::string_view, 2>{"rdp", "pld"});
+}
+
+void check_central(Problems& p, const Experiment& e) {
+  // Sensitivity is the clip norm only where the sum of the clipped deltas is all that is used of them.
+  static constexpr std::array<std::string_view, 3> kMeans{"fedavg", "ffa", "rolora"};
+  require(
+      p, std::find(kMeans.begin(), kMeans.end(), e.aggregation.strategy) != kMeans.end(),
+      fmt::format("aggregation.strategy '{}' is not a plain mean: with privacy.dp.mechanism central "
+                  "one device's influence on it is not bounded by privacy.dp.clip_norm; use fedavg",
+                  e.aggregation.strategy));
+}
+
+void check_sampling(Problems& p, const Experiment& e) {
+  const DpConfig& dp = e.privacy.dp;
+  one_of(p, "privacy.dp.sampling", dp.sampling, std::array<std::string_view, 2>{"fixed", "poisson"});
+  if (dp.sampling != "poisson") {
+    require(p, dp.population == 0,
+            fmt::format("privacy.dp.population {} claims amplification by sampling, but "
+                        "privacy.dp.sampling is {}: a cohort of fixed size is not a Poisson sample; "
+                        "set sampling to poisson, or population to 0",
+                        dp.population, dp.sampling));
+    return;
+  }
+  require(p, dp.is_central(),
+          fmt::format("privacy.dp.sampling poisson needs privacy.dp.mechanism central: the coordinator "
+                      "knows the cohort, so against it ({}) sampling hides nothing",
+                      dp.mechanism));
+  require(p, dp.population >= e.rounds.cohort_size,
+          fmt::format("privacy.dp.population must be at least rounds.cohort_size ({}), is {}",
+                      e.rounds.cohort_size, dp.population));
+  require(p, e.rounds.min_updates == 0,
+          fmt::format("rounds.min_updates must be 0 with privacy.dp.sampling poisson, is {}: a round "
+                      "commits with whatever came by the deadline",
+                      e.rounds.min_updates));
+}
+
+void check_adaptive_clip(Problems& p, const Experiment& e) {
+  const AdaptiveClipConfig& a = e.privacy.dp.adaptive_clip;
+  if (!a.enabled) return;
+  require(p, e.privacy.dp.is_central(),
+          "privacy.dp.adaptive_clip needs privacy.dp.mechanism central: the coordinator counts the "
+          "norms");
+  require(p, a.quantile > 0 && a.quantile < 1,
+          fmt::format("privacy.dp.adaptive_clip.quantile must lie between 0 and 1, is {}", a.quantile));
+  require(p, a.learning_rate > 0 && a.learning_rate <= 2,
+          fmt::format("privacy.dp.adaptive_clip.learning_rate must be above 0 and at most 2, is {}",
+                      a.learning_rate));
+  const double stddev = a.count_stddev > 0 ? a.count_stddev : e.rounds.cohort_size / 20.0;
+  require(p, a.count_stddev >= 0 && a.count_stddev <= 1e4,
+          fmt::format("privacy.dp.adaptive_clip.count_stddev must be between 0 and 10000, is {}",
+                      a.count_stddev));
+  require(p, e.privacy.dp.noise_multiplier < 2 * stddev,
+          fmt::format("privacy.dp.noise_multiplier must be below twice the noise on the count ({}), is "
+                      "{}: raise privacy.dp.adaptive_clip.count_stddev or the cohort",
+                      2 * stddev, e.privacy.dp.noise_multiplier));
+}
+
+}  // namespace
+
+void validate_privacy(const Experiment& e, Problems& problems) {
+  const DpConfig& dp = e.privacy.dp;
+  one_of(problems, "privacy.dp.mechanism", dp.mechanism,
+         std::array<std::string_view, 3>{"off", "central", "local"});
+  if (!dp.is_on()) {
+    require(problems, dp.noise_multiplier == 0 && dp.epsilon == 0,
+            "privacy.dp.mechanism is off, but noise_multiplier or epsilon is set: nothing would keep "
+            "that promise");
+    return;
+  }
+  check_ranges(problems, dp);
+  require(problems, e.privacy.clip_norm == 0,
+          fmt::format("privacy.clip_norm must be 0 with privacy.dp.mechanism {}, is {}: "
+                      "privacy.dp.clip_norm is the limit",
+                      dp.mechanism, e.privacy.clip_norm));
+  if (dp.is_central()) check_central(problems, e);
+  check_sampling(problems, e);
+  check_adaptive_clip(problems, e);
+}
+
+}  // namespace fennec

@@ -1,0 +1,91 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "configs/experiment.h"
+
+using namespace fennec;
+
+namespace {
+
+Experiment central() {
+  Experiment e;
+  e.privacy.dp.mechanism = "central";
+  e.privacy.dp.clip_norm = 0.5;
+  e.privacy.dp.noise_multiplier = 1;
+  e.privacy.dp.delta = 1e-6;
+  return e;
+}
+
+/// Whether one problem, and only one, names all of this.
+bool refuses(const Experiment& e, const std::vector<std::string>& parts) {
+  const std::vector<std::string> problems = validate(e);
+  return problems.size() == 1 && std::all_of(parts.begin(), parts.end(), [&](const auto& part) {
+           return problems[0].find(part) != std::string::npos;
+         });
+}
+
+}  // namespace
+
+TEST_CASE("privacy rules: what holds is accepted") {
+  Experiment e = central();
+  CHECK(validate(e).empty());
+  e.privacy.dp.sampling = "poisson";
+  e.privacy.dp.population = 100;
+  CHECK(validate(e).empty());
+  e.rounds.cohort_size = 60;
+  e.privacy.dp.adaptive_clip.enabled = true;
+  CHECK(validate(e).empty());
+  e = central();
+  e.privacy.dp.mechanism = "local";
+  CHECK(validate(e).empty());
+}
+
+TEST_CASE("privacy rules: what would make epsilon a false statement is refused by name") {
+  Experiment e = central();
+  e.privacy.dp.population = 100;
+  CHECK(refuses(e, {"privacy.dp.population", "not a Poisson sample"}));
+  e = central();
+  e.aggregation.strategy = "trimmedmean";
+  CHECK(refuses(e, {"aggregation.strategy 'trimmedmean'", "not a plain mean"}));
+  e = central();
+  e.privacy.clip_norm = 1;
+  CHECK(refuses(e, {"privacy.clip_norm must be 0"}));
+  e = central();
+  e.privacy.dp.mechanism = "local";
+  e.privacy.dp.sampling = "poisson";
+  e.privacy.dp.population = 100;
+  CHECK(refuses(e, {"privacy.dp.sampling poisson needs", "central"}));
+  e = central();
+  e.privacy.dp.sampling = "poisson";
+  CHECK(refuses(e, {"privacy.dp.population must be at least rounds.cohort_size (4)"}));
+  e.privacy.dp.population = 100;
+  e.rounds.min_updates = 2;
+  CHECK(refuses(e, {"rounds.min_updates must be 0"}));
+  e = central();
+  e.privacy.dp.mechanism = "off";
+  CHECK(refuses(e, {"privacy.dp.mechanism is off"}));
+  e = central();
+  e.privacy.dp.adaptive_clip.enabled = true;  // the count's noise for a cohort of 4 is 0.2
+  CHECK(refuses(e, {"privacy.dp.noise_multiplier must be below twice"}));
+  e.privacy.dp.adaptive_clip.count_stddev = 5;
+  CHECK(validate(e).empty());
+  e.privacy.dp.mechanism = "local";
+  CHECK(refuses(e, {"privacy.dp.adaptive_clip needs"}));
+}
+
+TEST_CASE("privacy rules: ranges") {
+  for (const auto& [change, name] : std::vector<std::pair<void (*)(DpConfig&), const char*>>{
+           {[](DpConfig& dp) { dp.mechanism = "global"; }, "privacy.dp.mechanism must be one of"},
+           {[](DpConfig& dp) { dp.clip_norm = 0; }, "privacy.dp.clip_norm"},
+           {[](DpConfig& dp) { dp.noise_multiplier = 0; }, "privacy plan"},
+           {[](DpConfig& dp) { dp.delta = 1; }, "privacy.dp.delta"},
+           {[](DpConfig& dp) { dp.epsilon = -1; }, "privacy.dp.epsilon"},
+           {[](DpConfig& dp) { dp.accountant = "moments"; }, "privacy.dp.accountant"},
+           {[](DpConfig& dp) { dp.sampling = "shuffled"; }, "privacy.dp.sampling"}}) {
+    Experiment e = central();
+    change(e.privacy.dp);
+    CAPTURE(std::string(name));
+    CHECK(refuses(e, {name}));
+  }
+}
