@@ -3,8 +3,9 @@
 
 namespace fennec {
 
-/// The least noise multiplier with `epsilon(multiplier)` ≤ target, within 1e-7 and never below:
+/// The least noise multiplier with `epsilon(multiplier)` ≤ target, within `tolerance` and never below:
 /// bisection over a decreasing function. ConfigError when even a multiplier of 1e6 is not enough.
-double calibrate_noise(const std::function<double(double)>& epsilon, double target);
+double calibrate_noise(const std::function<double(double)>& epsilon, double target,
+                       double tolerance = 1e-7);
 
 }  // namespace fennec
