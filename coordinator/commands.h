@@ -17,6 +17,7 @@ void init_run(const InitCommand& command);
 struct EnrollCommand {
   std::filesystem::path run, out;
   std::string name;
+  int valid_days = 365;  ///< of its signing key
 };
 void enroll_client(const EnrollCommand& command);
 
@@ -25,6 +26,13 @@ struct RevokeCommand {
   std::string name;
 };
 void revoke_client(const RevokeCommand& command);
+
+struct RosterCommand {
+  std::filesystem::path run;
+};
+void show_roster(const RosterCommand& command);
+/// What `roster` prints.
+std::string roster_text(const RosterCommand& command);
 
 struct ServeCommand {
   std::filesystem::path run, port_file;

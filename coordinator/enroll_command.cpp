@@ -5,6 +5,7 @@
 
 #include "coordinator/commands.h"
 #include "coordinator/ledger.h"
+#include "coordinator/roster_file.h"
 #include "coordinator/run_directory.h"
 #include "core/error.h"
 #include "transport/keys.h"
@@ -31,12 +32,12 @@ void enroll_client(const EnrollCommand& command) {
   const RunDirectory run{command.run};
   const Experiment experiment = run.load_experiment();
   Ledger ledger(run.ledger());
-  const EnrolmentBundle bundle{ledger.identity().run_id,
-                               command.name,
-                               advertised_endpoint(run, experiment),
-                               read_curve_keys(run.server_key()).public_key,
-                               generate_curve_keys(),
-                               experiment.model.base};
+  EnrolmentBundle bundle{ledger.identity().run_id,
+                         command.name,
+                         advertised_endpoint(run, experiment),
+                         read_curve_keys(run.server_key()).public_key,
+                         generate_curve_keys(),
+                         experiment.model.base};
   const std::filesystem::path file = command.out.empty() ? run.bundle_of(command.name) : command.out;
   // The ledger admits only what has a bundle: write it first. A name that is taken leaves no new file
   // behind.
@@ -44,6 +45,7 @@ void enroll_client(const EnrollCommand& command) {
     if (known.client.name == command.name)
       throw ConfigError("client '" + command.name +
                         "' is already enrolled; a revoked name is not used again");
+  bundle.signing = enter_roster(run, bundle.keys.public_key, command.valid_days);
   write_bundle(file, bundle);
   ledger.enroll(ClientId{command.name}, bundle.keys.public_key);
   fmt::print("{} enrolled; give the device {} (it holds its secret key)\n", command.name,

@@ -19,7 +19,7 @@ Exit codes: 0 done, 1 the machine's or a file's fault, 2 the command's or the co
 by the privacy budget.)";
 
 void add_commands(CLI::App& app, fennec::InitCommand& init, fennec::EnrollCommand& enroll,
-                  fennec::RevokeCommand& revoke) {
+                  fennec::RevokeCommand& revoke, fennec::RosterCommand& roster) {
   auto* c = app.add_subcommand("init", "Make a run directory: keys, ledger, adapter version 0");
   c->add_option("RUN", init.run, "new directory")->required();
   c->add_option("--config", init.config, "experiment YAML")->required()->check(CLI::ExistingFile);
@@ -29,12 +29,19 @@ void add_commands(CLI::App& app, fennec::InitCommand& init, fennec::EnrollComman
   c->add_option("RUN", enroll.run, "run directory")->required();
   c->add_option("NAME", enroll.name, "the device's name in this run")->required();
   c->add_option("--out", enroll.out, "bundle file, mode 0600 (default: RUN/keys/NAME.bundle.json)");
+  c->add_option("--valid-days", enroll.valid_days, "how long its signing key is valid")
+      ->check(CLI::Range(1, 36500))
+      ->capture_default_str();
   c->callback([&enroll] { fennec::enroll_client(enroll); });
 
   c = app.add_subcommand("revoke", "Shut a device out, at once and for good");
   c->add_option("RUN", revoke.run, "run directory")->required();
   c->add_option("NAME", revoke.name, "an enrolled device")->required();
   c->callback([&revoke] { fennec::revoke_client(revoke); });
+
+  c = app.add_subcommand("roster", "The signed list of devices: numbers, validity, revocations");
+  c->add_option("RUN", roster.run, "run directory")->required();
+  c->callback([&roster] { fennec::show_roster(roster); });
 }
 
 void add_commands(CLI::App& app, fennec::ServeCommand& serve, fennec::StatusCommand& status,
@@ -82,10 +89,11 @@ int main(int argc, char** argv) {
   fennec::InitCommand init;
   fennec::EnrollCommand enroll;
   fennec::RevokeCommand revoke;
+  fennec::RosterCommand roster;
   fennec::ServeCommand serve;
   fennec::StatusCommand status;
   fennec::ExportCommand exported;
-  add_commands(app, init, enroll, revoke);
+  add_commands(app, init, enroll, revoke, roster);
   add_commands(app, serve, status, exported);
   fennec::AggregateCommand aggregate;
   add_command(app, aggregate);

@@ -9,6 +9,7 @@
 
 #include "coordinator/adapter_store.h"
 #include "coordinator/ledger.h"
+#include "coordinator/roster_file.h"
 #include "core/base_digest.h"
 #include "core/digest.h"
 #include "core/error.h"
@@ -70,6 +71,7 @@ void fill(const RunDirectory& run, const Experiment& experiment) {
 
   const CurveKeyPair keys = generate_curve_keys();
   write_secret_key(run.server_key(), keys.secret_key);
+  create_signing_keys(run);
   write_file_atomically(run.experiment(), to_yaml(experiment));
   if (port_is_open(experiment.transport.listen))
     write_file_atomically(run.endpoint(), with_port(experiment.transport.listen, free_port()) + "\n");

@@ -15,6 +15,10 @@ struct RunDirectory {
   std::filesystem::path updates() const { return root / "updates"; }
   std::filesystem::path keys() const { return root / "keys"; }
   std::filesystem::path server_key() const { return keys() / "server.key"; }
+  std::filesystem::path signing_key() const { return keys() / "signing.key"; }
+  std::filesystem::path authority_key() const { return keys() / "authority.key"; }
+  std::filesystem::path authority_public_key() const { return keys() / "authority.pub"; }
+  std::filesystem::path roster() const { return root / "roster"; }
   std::filesystem::path bundle_of(const std::string& client) const {
     return keys() / (client + ".bundle.json");
   }

@@ -4,11 +4,13 @@
 #include <zmq.h>
 
 #include <array>
+#include <limits>
 #include <utility>
 
 #include <openssl/crypto.h>
 #include <nlohmann/json.hpp>
 
+#include "core/digest.h"
 #include "core/error.h"
 #include "core/files.h"
 
@@ -47,6 +49,8 @@ std::string public_key_of(const Secret& secret, const std::filesystem::path& fil
   return {text.data(), kZ85Key};
 }
 
+constexpr int kBundleVersion = 2;  // 2: with a signing identity
+
 std::string text_field(const nlohmann::json& json, const char* name,
                        const std::filesystem::path& file) {
   const auto found = json.find(name);
@@ -54,6 +58,34 @@ std::string text_field(const nlohmann::json& json, const char* name,
     throw IoError(file.string() + ": field '" + name +
                   "' is missing or not text; enrol the device again for a new bundle");
   return found->get<std::string>();
+}
+
+std::string hex_key(const nlohmann::json& json, const char* name, const std::filesystem::path& file) {
+  std::string key = text_field(json, name, file);
+  if (!is_sha256_hex(key))
+    throw IoError(file.string() + ": field 'signing." + name + "' is not a key of 64 hex digits");
+  return key;
+}
+
+template <class T>
+T number_field(const nlohmann::json& json, const char* name, const std::filesystem::path& file) {
+  const auto found = json.find(name);
+  if (found == json.end() || !found->is_number_unsigned() ||
+      found->get<std::uint64_t>() > std::numeric_limits<T>::max())
+    throw IoError(file.string() + ": field 'signing." + name + "' is missing or not a whole number");
+  return found->get<T>();
+}
+
+SigningIdentity read_signing(nlohmann::json& json, const std::filesystem::path& file) {
+  SigningIdentity signing;
+  signing.uid = number_field<std::uint32_t>(json, "uid", file);
+  signing.secret_key = Secret(hex_key(json, "secret_key", file));
+  wipe(json["secret_key"].get_ref<std::string&>());
+  signing.public_key = hex_key(json, "public_key", file);
+  signing.server_public_key = hex_key(json, "server_public_key", file);
+  signing.authority_public_key = hex_key(json, "authority_public_key", file);
+  signing.roster_epoch = number_field<std::uint64_t>(json, "roster_epoch", file);
+  return signing;
 }
 
 }  // namespace
@@ -89,24 +121,44 @@ void write_secret_key(const std::filesystem::path& file, const Secret& secret) {
   write_file_atomically(file, std::string_view(line.reveal()), 0600);
 }
 
-CurveKeyPair read_curve_keys(const std::filesystem::path& secret_file) {
-  std::string text = read_private_file(secret_file);
+Secret read_secret_key(const std::filesystem::path& file) {
+  std::string text = read_private_file(file);
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-  Secret secret(std::move(text));
+  return Secret(std::move(text));
+}
+
+std::array<std::byte, 32> curve_key_bytes(const std::string& z85) {
+  std::array<std::byte, 32> bytes{};
+  if (!is_key(z85)) throw IoError("not a CURVE key of 40 Z85 characters");
+  zmq_z85_decode(reinterpret_cast<std::uint8_t*>(bytes.data()), z85.c_str());
+  return bytes;
+}
+
+CurveKeyPair read_curve_keys(const std::filesystem::path& secret_file) {
+  Secret secret = read_secret_key(secret_file);
   std::string public_key = public_key_of(secret, secret_file);
   return {std::move(public_key), std::move(secret)};
 }
 
 void write_bundle(const std::filesystem::path& file, const EnrolmentBundle& bundle) {
-  nlohmann::ordered_json json = {{"run_id", bundle.run_id},
+  nlohmann::ordered_json json = {{"version", bundle.signing ? kBundleVersion : 1},
+                                 {"run_id", bundle.run_id},
                                  {"client", bundle.client},
                                  {"endpoint", bundle.endpoint},
                                  {"base", bundle.base},
                                  {"server_public_key", bundle.server_public_key},
                                  {"public_key", bundle.keys.public_key},
                                  {"secret_key", bundle.keys.secret_key.reveal()}};
+  if (const auto& signing = bundle.signing)
+    json["signing"] = {{"uid", signing->uid},
+                       {"public_key", signing->public_key},
+                       {"secret_key", signing->secret_key.reveal()},
+                       {"server_public_key", signing->server_public_key},
+                       {"authority_public_key", signing->authority_public_key},
+                       {"roster_epoch", signing->roster_epoch}};
   std::string dump = json.dump(2);
   wipe(json["secret_key"].get_ref<std::string&>());
+  if (bundle.signing) wipe(json["signing"]["secret_key"].get_ref<std::string&>());
   const Secret text(dump + "\n");
   wipe(dump);
   write_file_atomically(file, std::string_view(text.reveal()), 0600);
@@ -116,6 +168,10 @@ EnrolmentBundle read_bundle(const std::filesystem::path& file) {
   const Secret text(read_private_file(file));
   auto json = nlohmann::json::parse(text.reveal(), nullptr, false);
   if (!json.is_object()) throw IoError(file.string() + ": not an enrolment bundle (a JSON object)");
+  if (const auto version = json.value("version", nlohmann::json(1));
+      version != 1 && version != kBundleVersion)
+    throw IoError(file.string() + ": a bundle of version " + version.dump() +
+                  ", this program reads up to " + std::to_string(kBundleVersion));
   EnrolmentBundle bundle;
   bundle.run_id = text_field(json, "run_id", file);
   bundle.client = text_field(json, "client", file);
@@ -130,6 +186,10 @@ EnrolmentBundle read_bundle(const std::filesystem::path& file) {
   bundle.keys.public_key = public_key_of(bundle.keys.secret_key, file);
   if (bundle.keys.public_key != text_field(json, "public_key", file))
     throw IoError(file.string() + ": field 'public_key' does not belong to 'secret_key'");
+  if (const auto signing = json.find("signing"); signing != json.end()) {
+    if (!signing->is_object()) throw IoError(file.string() + ": field 'signing' is not an object");
+    bundle.signing = read_signing(*signing, file);
+  }
   return bundle;
 }
 

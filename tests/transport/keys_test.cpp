@@ -77,3 +77,34 @@ TEST_CASE("a moved secret leaves nothing behind") {
   CHECK_FALSE(constant_time_equal("abc", "abd"));
   CHECK_FALSE(constant_time_equal("abc", "ab"));
 }
+
+TEST_CASE("a bundle with a signing identity comes back whole; one without is read as before") {
+  const test::TempDir dir;
+  EnrolmentBundle bundle{"run", "pump-1", "tcp://h:1", generate_curve_keys().public_key,
+                         generate_curve_keys()};
+  write_bundle(dir / "old", bundle);
+  CHECK_FALSE(read_bundle(dir / "old").signing);
+  const std::string hex(64, 'a');
+  bundle.signing =
+      SigningIdentity{9, Secret(std::string(hex)), hex, std::string(64, 'b'), std::string(64, 'c'), 5};
+  write_bundle(dir / "new", bundle);
+  CHECK(mode_of(dir / "new") == 0600);
+  const EnrolmentBundle read = read_bundle(dir / "new");
+  REQUIRE(read.signing);
+  CHECK(read.signing->uid == 9);
+  CHECK(read.signing->secret_key.reveal() == hex);
+  CHECK(read.signing->server_public_key == std::string(64, 'b'));
+  CHECK(read.signing->authority_public_key == std::string(64, 'c'));
+  CHECK(read.signing->roster_epoch == 5);
+
+  const auto broken = [&](const std::string& from, const std::string& to) {
+    std::string text = read_text_file(dir / "new");
+    const auto at = text.find(from);
+    REQUIRE(at != std::string::npos);
+    write_file_atomically(dir / "broken", std::string_view(text.replace(at, from.size(), to)), 0600);
+    return io_error([&] { read_bundle(dir / "broken"); });
+  };
+  CHECK(broken("\"uid\": 9", "\"uid\": -9").find("signing.uid") != std::string::npos);
+  CHECK(broken(std::string(64, 'b'), "b").find("signing.server_public_key") != std::string::npos);
+  CHECK(broken("\"version\": 2", "\"version\": 7").find("version 7") != std::string::npos);
+}
