@@ -1,10 +1,9 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
+#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "client/commands.h"
 #include "client/loaded_model.h"
@@ -39,16 +38,6 @@ std::vector<Example> load_training_examples(const std::vector<std::string>& dire
 ParameterSet new_adapter(const Experiment& experiment, const std::vector<LinearShape>& targets) {
   return initial_lora(lora_layout(targets, experiment.lora.rank),
                       Seed(experiment.seed).child("adapter_init"));
-}
-
-/// What PEFT writes as target_modules: last names for "all-linear", else as configured.
-std::vector<std::string> target_names(const LoraConfig& lora, const std::vector<LinearShape>& targets) {
-  const auto& given = lora.target_modules;
-  if (std::find(given.begin(), given.end(), "all-linear") == given.end()) return given;
-  std::set<std::string> names;
-  for (const LinearShape& target : targets)
-    names.insert(target.module.substr(target.module.rfind('.') + 1));
-  return {names.begin(), names.end()};
 }
 
 TrainReport train_adapter(const Experiment& experiment, const std::vector<Example>& examples,
@@ -97,9 +86,10 @@ int run_train(const Options& options) {
       select_targets(linears_of_checkpoint(experiment.model.base), experiment.lora.target_modules);
   ParameterSet adapter = new_adapter(experiment, targets);
   const TrainReport report = train_adapter(experiment, examples, adapter);
-  const auto names = target_names(experiment.lora, targets);
-  write_peft_directory(options.out, to_peft_config(experiment.lora, experiment.model.base, names),
-                       adapter);
+  PeftLoraConfig config = to_peft_config(experiment.lora, experiment.model.base,
+                                         peft_target_names(experiment.lora.target_modules, targets));
+  config.fan_in_fan_out = targets.front().conv1d;
+  write_peft_directory(options.out, config, adapter);
   print_report(report, options);
   return 0;
 }

@@ -8,7 +8,7 @@
 #include <functional>
 
 #include "client/endpoint.h"
-#include "core/base_digest.h"
+#include "core/checkpoint_files.h"
 #include "data/example_io.h"
 #include "transport/keys.h"
 
@@ -42,7 +42,7 @@ double available_memory_mib() {
 double weights_mib(const std::filesystem::path& base) {
   double bytes = 0;
   if (!base.empty())
-    for (const auto& file : weight_files(base))
+    for (const auto& file : CheckpointFiles::open(base).files())
       bytes += static_cast<double>(std::filesystem::file_size(file));
   return bytes / kMiB;
 }

@@ -1,9 +1,7 @@
 #include "coordinator/adapter_store.h"
 
-#include <algorithm>
 #include <charconv>
 #include <map>
-#include <set>
 
 #include <fmt/format.h>
 
@@ -105,14 +103,8 @@ PeftLoraConfig peft_config(const LoraConfig& lora, const std::string& base,
   out.lora_alpha = lora.alpha;
   out.use_rslora = lora.use_rslora;
   out.base_model_name_or_path = base;
-  out.target_modules = lora.target_modules;
-  if (std::find(lora.target_modules.begin(), lora.target_modules.end(), "all-linear") ==
-      lora.target_modules.end())
-    return out;
-  std::set<std::string> names;
-  for (const LinearShape& target : targets)
-    names.insert(target.module.substr(target.module.rfind('.') + 1));
-  out.target_modules.assign(names.begin(), names.end());
+  out.target_modules = peft_target_names(lora.target_modules, targets);
+  out.fan_in_fan_out = !targets.empty() && targets.front().conv1d;
   return out;
 }
 

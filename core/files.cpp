@@ -35,45 +35,6 @@ class Descriptor {
   int fd_;
 };
 
-/// Removes the temporary file unless it has taken its final name.
-class TemporaryFile {
- public:
-  explicit TemporaryFile(const std::filesystem::path& target)
-      : target_(target), path_(target.parent_path() / ("." + target.filename().string() + ".XXXXXX")) {
-    fd_ = ::mkostemp(path_.data(), O_CLOEXEC);
-    if (fd_ < 0) throw_errno(target_, "cannot create a temporary file beside it");
-  }
-  ~TemporaryFile() {
-    if (fd_ >= 0) ::close(fd_);
-    if (!renamed_) ::unlink(path_.c_str());
-  }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-
-  void write(std::span<const std::byte> bytes) {
-    while (!bytes.empty()) {
-      const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) throw_errno(target_, "write failed");
-      bytes = bytes.subspan(static_cast<std::size_t>(n));
-    }
-  }
-
-  void replace_target(unsigned mode) {
-    if (::fchmod(fd_, mode) != 0) throw_errno(target_, "cannot set permissions");
-    if (::fsync(fd_) != 0) throw_errno(target_, "fsync failed");
-    if (::close(std::exchange(fd_, -1)) != 0) throw_errno(target_, "close failed");
-    if (::rename(path_.c_str(), target_.c_str()) != 0) throw_errno(target_, "rename failed");
-    renamed_ = true;
-  }
-
- private:
-  std::filesystem::path target_;
-  std::string path_;
-  int fd_ = -1;
-  bool renamed_ = false;
-};
-
 template <class Container>
 Container read_whole(const std::filesystem::path& file) {
   const Descriptor handle(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
@@ -97,12 +58,40 @@ Container read_whole(const std::filesystem::path& file) {
 
 }  // namespace
 
+AtomicFile::AtomicFile(const std::filesystem::path& target)
+    : target_(target), path_(target.parent_path() / ("." + target.filename().string() + ".XXXXXX")) {
+  fd_ = ::mkostemp(path_.data(), O_CLOEXEC);
+  if (fd_ < 0) throw_errno(target_, "cannot create a temporary file beside it");
+}
+
+AtomicFile::~AtomicFile() {
+  if (fd_ >= 0) ::close(fd_);
+  if (!committed_) ::unlink(path_.c_str());
+}
+
+void AtomicFile::write(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw_errno(target_, "write failed");
+    bytes = bytes.subspan(static_cast<std::size_t>(n));
+  }
+}
+
+void AtomicFile::commit(unsigned mode) {
+  if (::fchmod(fd_, mode) != 0) throw_errno(target_, "cannot set permissions");
+  if (::fsync(fd_) != 0) throw_errno(target_, "fsync failed");
+  if (::close(std::exchange(fd_, -1)) != 0) throw_errno(target_, "close failed");
+  if (::rename(path_.c_str(), target_.c_str()) != 0) throw_errno(target_, "rename failed");
+  committed_ = true;
+  sync_directory(target_.has_parent_path() ? target_.parent_path() : ".");
+}
+
 void write_file_atomically(const std::filesystem::path& file, std::span<const std::byte> bytes,
                            unsigned mode) {
-  TemporaryFile temporary(file);
-  temporary.write(bytes);
-  temporary.replace_target(mode);
-  sync_directory(file.has_parent_path() ? file.parent_path() : ".");
+  AtomicFile target(file);
+  target.write(bytes);
+  target.commit(mode);
 }
 
 void write_file_atomically(const std::filesystem::path& file, std::string_view text, unsigned mode) {

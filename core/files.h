@@ -17,6 +17,24 @@ void write_file_atomically(const std::filesystem::path& file, std::span<const st
 void write_file_atomically(const std::filesystem::path& file, std::string_view text,
                            unsigned mode = 0644);
 
+/// The same piece by piece: what is written is `target` once it is committed, and gone if it never is.
+class AtomicFile {
+ public:
+  explicit AtomicFile(const std::filesystem::path& target);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void write(std::span<const std::byte> bytes);
+  void commit(unsigned mode = 0644);
+
+ private:
+  std::filesystem::path target_;
+  std::string path_;
+  int fd_ = -1;
+  bool committed_ = false;
+};
+
 /// fsync of a directory: what was created, renamed or removed in it is durable. A new directory is
 /// durable once its parent is synced. Throws IoError.
 void sync_directory(const std::filesystem::path& dir);

@@ -1,30 +1,24 @@
 #pragma once
 #include <cstdint>
-#include <filesystem>
 #include <string>
 #include <vector>
 
+#include "core/base_linears.h"
 #include "core/parameter_set.h"
 #include "core/rng.h"
 
 namespace fennec {
 
-/// A linear layer of the base model by its Hugging Face module path, e.g.
-/// "model.layers.0.self_attn.q_proj".
-struct LinearShape {
-  std::string module;
-  std::int64_t in_features = 0, out_features = 0;
-};
-
-/// The linears of a checkpoint, in module order, from its safetensors headers and config.json alone: no
-/// tensor data, no LibTorch, so the coordinator can lay out an adapter too. The output head is left
-/// out, as PEFT's "all-linear" does. Throws IoError.
-std::vector<LinearShape> linears_of_checkpoint(const std::filesystem::path& base_dir);
-
 /// Those that `target_modules` names: an entry equals the path or is its tail after a dot; "all-linear"
-/// takes all. Throws ConfigError naming an entry that matches nothing, with what there is.
+/// takes all, "peft-default" what PEFT adapts in a model of this family unless told otherwise. Throws
+/// ConfigError naming an entry that matches nothing, with what there is.
 std::vector<LinearShape> select_targets(const std::vector<LinearShape>& linears,
                                         const std::vector<std::string>& target_modules);
+
+/// `target_modules` as PEFT spells it: the entries themselves, or the last names of the chosen linears
+/// where an entry is one of our words for several.
+std::vector<std::string> peft_target_names(const std::vector<std::string>& target_modules,
+                                           const std::vector<LinearShape>& targets);
 
 /// PEFT's tensor names: "base_model.model." + module + ".lora_A.weight" [R, in] / ".lora_B.weight"
 /// [out, R], A before B, in the order of `targets`.

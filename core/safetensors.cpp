@@ -136,6 +136,14 @@ class Safetensors::Mapping {
   Mapping(const Mapping&) = delete;
   Mapping& operator=(const Mapping&) = delete;
   std::span<const std::byte> bytes() const { return {static_cast<const std::byte*>(address_), size_}; }
+  /// Drops the whole pages inside `part` from this process.
+  void release(std::span<const std::byte> part) const {
+    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    const auto begin = static_cast<std::size_t>(part.data() - bytes().data());
+    const std::size_t first = (begin + page - 1) / page * page,
+                      end = (begin + part.size()) / page * page;
+    if (first < end) ::madvise(static_cast<std::byte*>(address_) + first, end - first, MADV_DONTNEED);
+  }
 
  private:
   void* address_ = nullptr;
@@ -184,6 +192,10 @@ Result<Safetensors> Safetensors::parse(std::span<const std::byte> bytes) {
 const TensorView* Safetensors::find(std::string_view name) const {
   const auto it = index_.find(name);
   return it == index_.end() ? nullptr : &tensors_[it->second];
+}
+
+void Safetensors::release(const TensorView& tensor) const {
+  if (mapping_ && !tensor.bytes.empty()) mapping_->release(tensor.bytes);
 }
 
 }  // namespace fennec

@@ -42,6 +42,8 @@ class Safetensors {
   const std::vector<TensorView>& tensors() const { return tensors_; }  ///< in data order
   const TensorView* find(std::string_view name) const;                 ///< null when absent
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  /// Lets the system drop the pages of one of the tensors; reading it again fetches them from the file.
+  void release(const TensorView& tensor) const;
 
  private:
   class Mapping;
@@ -56,6 +58,18 @@ class Safetensors {
 /// dtype width (descending), then name.
 std::vector<std::byte> write_safetensors(std::vector<TensorView> tensors,
                                          const std::map<std::string, std::string>& metadata = {});
+
+/// What the header says of a tensor.
+struct TensorSpec {
+  std::string name;
+  Dtype dtype = Dtype::kF32;
+  std::vector<std::int64_t> shape;
+};
+
+/// The same straight to a file, atomically, with one tensor in memory at a time.
+/// @param bytes_of  the data of a tensor, asked for once each, in file order
+void save_safetensors(const std::filesystem::path& file, std::vector<TensorSpec> tensors,
+                      const std::function<std::vector<std::byte>(const TensorSpec&)>& bytes_of);
 
 /// fp32 copy of a floating tensor (F32, F16, BF16, F64); kMalformed for other dtypes. out.size() =
 /// element count.

@@ -16,7 +16,7 @@ void fields(Visitor& v, LoraConfig& c) {
   v("rank", c.rank, "inner dimension R of the update B·A");
   v("alpha", c.alpha, "scale numerator: ΔW = alpha/rank · B·A");
   v("use_rslora", c.use_rslora, "scale by alpha/√rank instead (arXiv 2312.03732)");
-  v("target_modules", c.target_modules, "names of the adapted linears, or all-linear");
+  v("target_modules", c.target_modules, "names of the adapted linears, all-linear or peft-default");
 }
 
 /// Local training on a device.

@@ -37,4 +37,11 @@ at::Tensor causal_mask(std::int64_t queries, std::int64_t keys, const at::Tensor
   return to_additive(not_after(queries, keys, options.device()).unsqueeze(0));
 }
 
+at::Tensor window_mask(const at::Tensor& mask, const at::Tensor& query_positions,
+                       const at::Tensor& key_positions, std::int64_t window) {
+  const at::Tensor distance = query_positions.unsqueeze(2) - key_positions.unsqueeze(1);
+  const at::Tensor visible = distance.lt(window);
+  return mask.defined() ? to_additive(visible.logical_and(mask.ge(0))) : to_additive(visible);
+}
+
 }  // namespace fennec

@@ -21,4 +21,10 @@ at::Tensor segment_mask(const at::Tensor& query_segments, const at::Tensor& key_
 /// float
 at::Tensor causal_mask(std::int64_t queries, std::int64_t keys, const at::TensorOptions& options);
 
+/// `mask` that also hides keys `window` or more positions before the query.
+/// @param mask  as above, or undefined: everything is visible  @param query_positions [1 or B, T] int64
+/// @param key_positions [1 or B, S] int64  @return [1 or B, T, S] float
+at::Tensor window_mask(const at::Tensor& mask, const at::Tensor& query_positions,
+                       const at::Tensor& key_positions, std::int64_t window);
+
 }  // namespace fennec

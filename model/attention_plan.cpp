@@ -42,11 +42,11 @@ bool is_worth_it(const std::vector<DocumentRun>& runs, std::int64_t rows, std::i
 
 }  // namespace
 
-AttentionPlan plan_attention(const TokenBatch& batch, KvCache* cache) {
+AttentionPlan plan_attention(const TokenBatch& batch, const at::Tensor& positions, KvCache* cache) {
   const std::int64_t rows = batch.ids.size(0), tokens = batch.ids.size(1),
                      seen = cache ? cache->length() : 0;
   if (cache != nullptr) {
-    cache->extend(tokens, batch.segments);
+    cache->extend(tokens, batch.segments, positions);
     if (!cache->is_segmented()) return {{}, causal_mask(tokens, seen + tokens, at::kFloat)};
     const at::Tensor keys = cache->segments().narrow(1, 0, cache->length());
     return {{}, segment_mask(keys.narrow(1, seen, tokens), keys)};
@@ -55,6 +55,16 @@ AttentionPlan plan_attention(const TokenBatch& batch, KvCache* cache) {
   auto documents = find_documents(batch.segments);
   if (is_worth_it(documents, rows, tokens)) return {std::move(documents), {}};
   return {{}, segment_mask(batch.segments, batch.segments)};
+}
+
+AttentionPlan within_window(const AttentionPlan& plan, const TokenBatch& batch,
+                            const at::Tensor& positions, const KvCache* cache, std::int64_t window) {
+  if (positions.numel() == 0 || positions.max().item<std::int64_t>() < window) return plan;
+  const at::Tensor queries = positions.dim() == 2 ? positions : positions.unsqueeze(0);
+  const at::Tensor keys = cache ? cache->positions().narrow(1, 0, cache->length()) : queries;
+  const at::Tensor mask =
+      plan.documents.empty() ? plan.mask : segment_mask(batch.segments, batch.segments);
+  return {{}, window_mask(mask, queries, keys, window)};
 }
 
 at::Tensor attend(const AttentionPlan& plan, const at::Tensor& q, const at::Tensor& k,

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -15,7 +16,14 @@ struct AttentionPlan {
 };
 
 /// Opens the cache's columns for the batch, if there is a cache.
-AttentionPlan plan_attention(const TokenBatch& batch, KvCache* cache);
+/// @param positions [T] or [B, T] int64, those of the batch's tokens
+AttentionPlan plan_attention(const TokenBatch& batch, const at::Tensor& positions, KvCache* cache);
+
+/// The plan of layers with sliding attention (arXiv 2004.05150, section 3.1): of what `plan` shows a
+/// token, only keys less than `window` positions before it. Call after plan_attention with the same
+/// arguments.
+AttentionPlan within_window(const AttentionPlan& plan, const TokenBatch& batch,
+                            const at::Tensor& positions, const KvCache* cache, std::int64_t window);
 
 /// @param q [B, H, T, E]  @param k, v [B, K, T, E] of the new tokens; with a cache they are stored in
 /// it

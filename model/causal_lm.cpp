@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "core/error.h"
+#include "model/checkpoint.h"
 #include "model/registry.h"
 
 namespace fennec {
@@ -23,8 +24,7 @@ LossSum supervised_loss(const CausalLm& model, const TokenBatch& batch, const at
 
 std::unique_ptr<CausalLm> load_causal_lm(const std::filesystem::path& dir) {
   const HfConfig config = HfConfig::read(dir);
-  config.refuse_unsupported();
-  require_known_family(config);
+  config.family();  // its refusals are clearer than those of the weights
   Checkpoint checkpoint = Checkpoint::open(dir);
   return load_family(config, checkpoint);
 }

@@ -54,8 +54,10 @@ class GreedyDecoder {
           0, static_cast<std::int64_t>(prompts_[static_cast<std::size_t>(r)].size()) - 1);
     at::Tensor next = choose(h.index({at::arange(rows, at::kLong), last}));
     for (std::int64_t step = 1; accept(next) && step < options_.max_new_tokens; ++step) {
+      // Rows that have ended go on for the others' sake, but not beyond the positions there are.
+      const at::Tensor positions = (last + step).clamp_max(model_.max_positions() - 1);
       TokenBatch batch{next.view({rows, 1}), at::zeros({rows, 1}, at::kLong),
-                       (last + step).view({rows, 1})};
+                       positions.view({rows, 1})};
       next = choose(model_.hidden(batch, &cache_).select(1, 0));
     }
     return std::move(answers_);

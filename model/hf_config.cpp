@@ -46,6 +46,11 @@ bool HfConfig::has(std::string_view key) const {
   return found != json_->end() && !found->is_null();
 }
 
+bool HfConfig::is_null(std::string_view key) const {
+  const auto found = json_->find(std::string(key));
+  return found != json_->end() && found->is_null();
+}
+
 double HfConfig::number(std::string_view key, double fallback) const {
   if (!has(key)) return fallback;
   const json& node = json_->at(std::string(key));
@@ -84,64 +89,55 @@ std::string HfConfig::text(std::string_view key, const std::string& fallback) co
   return node.get<std::string>();
 }
 
-std::string HfConfig::family() const {
-  if (has("model_type")) return text("model_type", "");
-  if (!has("architectures")) throw IoError(where_ + ": has neither 'model_type' nor 'architectures'");
-  const json& list = json_->at("architectures");
-  if (!list.is_array() || list.empty() || !list[0].is_string())
-    refuse("architectures", "must be a list of names");
-  static const std::pair<const char*, const char*> kKnown[] = {
-      {"LlamaForCausalLM", "llama"},      {"MistralForCausalLM", "mistral"},
-      {"Qwen2ForCausalLM", "qwen2"},      {"Qwen3ForCausalLM", "qwen3"},
-      {"GemmaForCausalLM", "gemma"},      {"GPT2LMHeadModel", "gpt2"},
-      {"GPTNeoXForCausalLM", "gpt_neox"},
-  };
-  const auto architecture = list[0].get<std::string>();
-  for (const auto& [name, family] : kKnown)
-    if (architecture == name) return family;
-  return architecture;
+std::vector<std::string> HfConfig::texts(std::string_view key) const {
+  std::vector<std::string> out;
+  const auto found = json_->find(std::string(key));
+  if (found == json_->end() || !found->is_array()) refuse(key, "must be a list of names");
+  for (const json& item : *found) {
+    if (!item.is_string()) refuse(key, "must be a list of names");
+    out.push_back(item.get<std::string>());
+  }
+  return out;
 }
 
-void HfConfig::refuse_unsupported() const {
-  if (has("quantization_config"))
-    refuse("quantization_config",
-           "is set: quantised checkpoints are not supported, use the original weights");
-  if (has("auto_map"))
-    refuse("auto_map", "is set: the checkpoint needs remote code, which is never run");
-  for (const char* key : {"num_local_experts", "num_experts", "n_routed_experts",
-                          "moe_intermediate_size", "num_experts_per_tok"})
-    if (has(key) && number(key, 0) > 0)
-      refuse(key, "is set: mixture-of-experts models are not supported");
-}
+const ModelFamily& HfConfig::family() const { return family_of(*json_, where_); }
 
-RopeConfig HfConfig::rope() const {
-  RopeConfig rope;
-  rope.max_positions = size("max_position_embeddings", 2048);
+std::string HfConfig::json_text() const { return json_->dump(2) + "\n"; }
+
+RopeConfig HfConfig::rope(RopeConfig rope) const {
+  rope.max_positions = size("max_position_embeddings", rope.max_positions);
   rope.theta = number("rope_theta", rope.theta);
-  const char* key = has("rope_parameters") ? "rope_parameters" : "rope_scaling";
-  if (!has(key)) return rope;
-  const HfConfig scaling = child(key);
-  rope.type =
-      scaling.has("rope_type") ? scaling.text("rope_type", "") : scaling.text("type", "default");
-  rope.theta = scaling.number("rope_theta", rope.theta);
-  rope.original_max_positions = scaling.integer("original_max_position_embeddings",
-                                                integer("original_max_position_embeddings", 0));
-  const double implied =
-      rope.original_max_positions > 0
-          ? static_cast<double>(rope.max_positions) / static_cast<double>(rope.original_max_positions)
-          : 1;
-  rope.factor = scaling.number("factor", rope.type == "yarn" ? implied : 1);
-  rope.low_freq_factor = scaling.number("low_freq_factor", rope.low_freq_factor);
-  rope.high_freq_factor = scaling.number("high_freq_factor", rope.high_freq_factor);
-  rope.beta_fast = scaling.number("beta_fast", rope.beta_fast);
-  rope.beta_slow = scaling.number("beta_slow", rope.beta_slow);
-  rope.truncate = scaling.flag("truncate", rope.truncate);
-  if (scaling.has("attention_factor")) rope.attention_factor = scaling.number("attention_factor", 1);
-  if (scaling.has("mscale")) rope.mscale = scaling.number("mscale", 0);
-  if (scaling.has("mscale_all_dim")) rope.mscale_all_dim = scaling.number("mscale_all_dim", 0);
-  rope.partial_rotary_factor = scaling.number("partial_rotary_factor", rope.partial_rotary_factor);
-  if (const std::string fault = rope_fault(rope); !fault.empty()) refuse(key, fault);
+  rope.partial_rotary_factor = number("partial_rotary_factor", rope.partial_rotary_factor);
+  rope.original_max_positions = integer("original_max_position_embeddings", 0);
+  const char* key = has("rope_scaling") ? "rope_scaling" : "rope_parameters";
+  if (has(key)) child(key).read_scaling(rope);
+  if (const std::string fault = rope_fault(rope); !fault.empty())
+    refuse(has(key) ? key : "rope_theta", fault);
   return rope;
+}
+
+void HfConfig::read_scaling(RopeConfig& rope) const {
+  for (const auto& [name, value] : json_->items())
+    if (value.is_object()) refuse(name, "differs by kind of layer, which is not supported");
+  rope.type = has("rope_type") ? text("rope_type", "") : text("type", "default");
+  rope.theta = number("rope_theta", rope.theta);
+  rope.partial_rotary_factor = number("partial_rotary_factor", rope.partial_rotary_factor);
+  rope.original_max_positions =
+      integer("original_max_position_embeddings", rope.original_max_positions);
+  const bool is_implied = rope.type == "yarn" && rope.original_max_positions > 0;
+  if (rope.type != "default" && !has("factor") && !is_implied)
+    refuse("factor", "is missing, which rope type '" + rope.type + "' needs");
+  rope.factor = number("factor", is_implied ? static_cast<double>(rope.max_positions) /
+                                                  static_cast<double>(rope.original_max_positions)
+                                            : 1);
+  rope.low_freq_factor = number("low_freq_factor", rope.low_freq_factor);
+  rope.high_freq_factor = number("high_freq_factor", rope.high_freq_factor);
+  rope.beta_fast = number("beta_fast", rope.beta_fast);
+  rope.beta_slow = number("beta_slow", rope.beta_slow);
+  rope.truncate = flag("truncate", rope.truncate);
+  if (has("attention_factor")) rope.attention_factor = number("attention_factor", 1);
+  if (has("mscale")) rope.mscale = number("mscale", 0);
+  if (has("mscale_all_dim")) rope.mscale_all_dim = number("mscale_all_dim", 0);
 }
 
 }  // namespace fennec

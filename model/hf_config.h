@@ -4,9 +4,11 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "core/model_family.h"
 #include "model/rope.h"
 
 namespace fennec {
@@ -22,24 +24,26 @@ class HfConfig {
   HfConfig& operator=(HfConfig&&) noexcept;
   ~HfConfig();
 
-  bool has(std::string_view key) const;  ///< present and not null
+  bool has(std::string_view key) const;      ///< present and not null
+  bool is_null(std::string_view key) const;  ///< present and null, where that means something else
   std::int64_t integer(std::string_view key, std::int64_t fallback) const;
   std::int64_t size(std::string_view key, std::int64_t fallback) const;  ///< a whole number in [1, 2³¹)
   double number(std::string_view key, double fallback) const;            ///< finite
   bool flag(std::string_view key, bool fallback) const;
   std::string text(std::string_view key, const std::string& fallback) const;
+  std::vector<std::string> texts(std::string_view key) const;  ///< a list that must be there
 
-  /// `model_type`, or the family that architectures[0] names ("LlamaForCausalLM" → "llama").
-  std::string family() const;
-  /// rope_parameters (v5), or rope_theta and rope_scaling (v4).
-  RopeConfig rope() const;
-  /// Quantised, mixture-of-experts and remote-code checkpoints.
-  void refuse_unsupported() const;
+  /// What it names, if that is supported (core/model_family.h).
+  const ModelFamily& family() const;
+  /// rope_parameters (v5), or rope_theta and rope_scaling (v4), over the defaults of a family.
+  RopeConfig rope(RopeConfig defaults) const;
+  std::string json_text() const;
   [[noreturn]] void refuse(std::string_view key, const std::string& why) const;
 
  private:
   HfConfig(std::unique_ptr<const nlohmann::json> json, std::string where);
   HfConfig child(std::string_view key) const;
+  void read_scaling(RopeConfig& rope) const;  ///< of a rope_scaling or rope_parameters object
   std::unique_ptr<const nlohmann::json> json_;
   std::string where_;
 };

@@ -22,9 +22,11 @@ class KvCache {
     return segments_;
   }  ///< [B, capacity] int64, writable; the first length() count
 
+  const at::Tensor& positions() const { return positions_; }  ///< [B, capacity] int64, as segments()
+
   /// Opens T columns for the tokens of one forward pass.  @param segments [B, T] int64 or undefined:
-  /// document 0
-  void extend(std::int64_t tokens, const at::Tensor& segments);
+  /// document 0  @param positions [T] or [B, T] int64
+  void extend(std::int64_t tokens, const at::Tensor& segments, const at::Tensor& positions);
   /// Stores a layer's k, v [B, K, T, E] in the columns just opened.  @return all columns so far [B, K,
   /// length, E]
   std::pair<at::Tensor, at::Tensor> store(std::int64_t layer, const at::Tensor& k, const at::Tensor& v);
@@ -33,7 +35,7 @@ class KvCache {
  private:
   void grow(std::int64_t columns);
   std::vector<at::Tensor> keys_, values_;  // [B, K, capacity, E] each
-  at::Tensor segments_;
+  at::Tensor segments_, positions_;
   std::int64_t length_ = 0, opened_ = 0, capacity_;
   bool segmented_ = false;
 };

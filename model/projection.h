@@ -21,7 +21,8 @@ class Projection {
  public:
   Projection() = default;
   /// @param weight [out, in] float  @param bias [out] float or undefined
-  Projection(std::string module, at::Tensor weight, at::Tensor bias);
+  /// @param conv1d  checkpoints store the weight as [in, out] (GPT-2's Conv1D)
+  Projection(std::string module, at::Tensor weight, at::Tensor bias, bool conv1d = false);
   /// @param x [N, in]  @return [N, out]
   at::Tensor forward(const at::Tensor& x) const;
 
@@ -31,11 +32,14 @@ class Projection {
   const std::string& module() const { return module_; }
   const at::Tensor& weight() const { return weight_; }
   const at::Tensor& bias() const { return bias_; }
+  /// As checkpoints store it: weight(), or its transpose for a Conv1D.
+  at::Tensor stored_weight() const;
   void set_weight(at::Tensor weight) { weight_ = std::move(weight); }  ///< merging an adapter
 
  private:
   std::string module_;
   at::Tensor weight_, bias_;
+  bool conv1d_ = false;
   std::shared_ptr<const ProjectionBranch> branch_;
 };
 

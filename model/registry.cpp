@@ -1,36 +1,23 @@
 #include "model/registry.h"
 
 #include "core/error.h"
-#include "model/llama.h"
-
-/// The only list of model families: X(model_type) calls load_<model_type>().
-#define FENNEC_MODEL_FAMILIES(X) X(llama)
+#include "core/model_family.h"
 
 namespace fennec {
 
-std::vector<std::string> model_families() {
-#define FENNEC_FAMILY_NAME(name) #name,
-  return {FENNEC_MODEL_FAMILIES(FENNEC_FAMILY_NAME)};
-#undef FENNEC_FAMILY_NAME
-}
+// One function a family, in model/<model_type>.cpp.
+#define FENNEC_DECLARE_FAMILY(name, architecture, linears) \
+  std::unique_ptr<CausalLm> load_##name(const HfConfig& config, WeightSource& source);
+FENNEC_MODEL_FAMILIES(FENNEC_DECLARE_FAMILY)
+#undef FENNEC_DECLARE_FAMILY
 
-void require_known_family(const HfConfig& config) {
-  std::string known;
-  for (const auto& name : model_families()) {
-    if (config.family() == name) return;
-    known += (known.empty() ? "" : ", ") + name;
-  }
-  config.refuse("model_type", "names the family '" + config.family() + "'; supported: " + known);
-}
-
-std::unique_ptr<CausalLm> load_family(const HfConfig& config, Checkpoint& checkpoint) {
-  require_known_family(config);
-  const std::string family = config.family();
-#define FENNEC_LOAD_FAMILY(name) \
-  if (family == #name) return load_##name(config, checkpoint);
+std::unique_ptr<CausalLm> load_family(const HfConfig& config, WeightSource& source) {
+  const std::string_view family = config.family().model_type;
+#define FENNEC_LOAD_FAMILY(name, architecture, linears) \
+  if (family == #name) return load_##name(config, source);
   FENNEC_MODEL_FAMILIES(FENNEC_LOAD_FAMILY)
 #undef FENNEC_LOAD_FAMILY
-  return nullptr;
+  FENNEC_CHECK(false, "a family of the list has no loader");
 }
 
 }  // namespace fennec

@@ -1,21 +1,14 @@
 #pragma once
 #include <memory>
-#include <string>
-#include <vector>
 
 #include "model/causal_lm.h"
-#include "model/checkpoint.h"
 #include "model/hf_config.h"
+#include "model/weight_source.h"
 
 namespace fennec {
 
-/// The model families by `model_type`.
-std::vector<std::string> model_families();
-
-/// Throws IoError listing the supported families when `config` names another.
-std::unique_ptr<CausalLm> load_family(const HfConfig& config, Checkpoint& checkpoint);
-
-/// The same refusal, before any weight is opened.
-void require_known_family(const HfConfig& config);
+/// A model of the family that `config` names (core/model_family.h lists them), with every tensor of
+/// `source` used. Throws IoError, listing the families, when it names another.
+std::unique_ptr<CausalLm> load_family(const HfConfig& config, WeightSource& source);
 
 }  // namespace fennec

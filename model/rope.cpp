@@ -73,8 +73,21 @@ std::string rope_fault(const RopeConfig& c) {
     return "needs 0 < low_freq_factor < high_freq_factor";
   if (c.type == "yarn" && !(c.beta_fast > 0 && c.beta_slow > 0))
     return "needs positive beta_fast and beta_slow";
+  if (!(c.partial_rotary_factor >= 0 && c.partial_rotary_factor <= 1))
+    return "has a partial_rotary_factor outside [0, 1]";
   if (c.original_max_positions < 0) return "has a negative original_max_position_embeddings";
   return "";
+}
+
+std::int64_t context_length(const RopeConfig& c) {
+  double longest = static_cast<double>(c.max_positions);
+  if (c.type == "linear" || c.type == "dynamic") longest *= c.factor;
+  if (c.type == "yarn") longest = std::max(longest, original_positions(c) * c.factor);
+  return static_cast<std::int64_t>(std::min(longest, 2147483647.0));
+}
+
+std::int64_t rotary_dim(const RopeConfig& config, std::int64_t head_dim) {
+  return static_cast<std::int64_t>(static_cast<double>(head_dim) * config.partial_rotary_factor);
 }
 
 Rope::Rope(RopeConfig config, std::int64_t dim) : config_(std::move(config)), dim_(dim) {

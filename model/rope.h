@@ -24,6 +24,12 @@ struct RopeConfig {
 /// Why this configuration cannot be used, or "".
 std::string rope_fault(const RopeConfig& config);
 
+/// How many tokens a model with these positions takes: scaled ones more than max_positions says.
+std::int64_t context_length(const RopeConfig& config);
+
+/// The dimensions of a head that rotate: its first partial_rotary_factor, rounded down.
+std::int64_t rotary_dim(const RopeConfig& config, std::int64_t head_dim);
+
 /// Angles of the half-split ("rotate_half") layout: dimension pairs are (i, i + d/2).
 struct RopeTable {
   at::Tensor cos, sin;  ///< [..., d/2] float, attention factor included

@@ -1,7 +1,7 @@
 #include "model/save_checkpoint.h"
 
-#include <list>
-#include <span>
+#include <cstring>
+#include <unordered_map>
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -11,25 +11,46 @@
 #include "core/files.h"
 
 namespace fennec {
+namespace {
+
+struct StoredType {
+  at::ScalarType type;
+  const char* name;  ///< as config.json spells it
+};
+
+StoredType stored_type(Dtype dtype) {
+  if (dtype == Dtype::kBf16) return {at::kBFloat16, "bfloat16"};
+  if (dtype == Dtype::kF16) return {at::kHalf, "float16"};
+  FENNEC_CHECK(dtype == Dtype::kF32);
+  return {at::kFloat, "float32"};
+}
+
+std::vector<std::byte> bytes_of(const std::string& name, const at::Tensor& tensor,
+                                at::ScalarType type) {
+  const at::Tensor values = tensor.detach().to(at::kCPU, type).contiguous();
+  if (type == at::kHalf && !values.isfinite().all().item<bool>())
+    throw IoError("tensor '" + name + "' holds a value that F16 cannot: write F32 or BF16");
+  std::vector<std::byte> bytes(values.nbytes());
+  if (!bytes.empty()) std::memcpy(bytes.data(), values.data_ptr(), bytes.size());
+  return bytes;
+}
+
+}  // namespace
 
 void save_checkpoint(const CausalLm& model, const std::filesystem::path& dir, Dtype dtype) {
-  FENNEC_CHECK(dtype == Dtype::kF32 || dtype == Dtype::kBf16);
-  std::list<at::Tensor> held;  // the bytes the views look at
-  std::list<std::vector<std::uint16_t>> converted;
-  std::vector<TensorView> views;
+  const StoredType stored = stored_type(dtype);
+  std::unordered_map<std::string, at::Tensor> by_name;
+  std::vector<TensorSpec> specs;
   for (const auto& [name, tensor] : model.parameters()) {
-    const at::Tensor& values = held.emplace_back(tensor.detach().to(at::kFloat).contiguous());
-    const std::span<const float> floats(values.data_ptr<float>(),
-                                        static_cast<std::size_t>(values.numel()));
-    auto bytes = std::as_bytes(floats);
-    if (dtype == Dtype::kBf16)
-      bytes = std::as_bytes(std::span<const std::uint16_t>(converted.emplace_back(to_bf16(floats))));
-    views.push_back({name, dtype, values.sizes().vec(), bytes});
+    by_name.emplace(name, tensor);
+    specs.push_back({name, dtype, tensor.sizes().vec()});
   }
   auto config = nlohmann::json::parse(model.config_json());
-  config["torch_dtype"] = dtype == Dtype::kBf16 ? "bfloat16" : "float32";
+  config[config.contains("dtype") ? "dtype" : "torch_dtype"] = stored.name;
   std::filesystem::create_directories(dir);
-  write_file_atomically(dir / "model.safetensors", write_safetensors(std::move(views)));
+  save_safetensors(dir / "model.safetensors", std::move(specs), [&](const TensorSpec& spec) {
+    return bytes_of(spec.name, by_name.at(spec.name), stored.type);
+  });
   write_file_atomically(dir / "config.json", config.dump(2) + "\n");
 }
 

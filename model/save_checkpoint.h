@@ -7,8 +7,10 @@
 namespace fennec {
 
 /// Writes config.json and model.safetensors of a Hugging Face directory, each atomically, the weights
-/// first.
-/// @param dtype  kF32 or kBf16 (round to nearest even)
+/// first, with one tensor beside the model in memory. Tensors have the names and the orientation that
+/// transformers' save_pretrained gives them.
+/// @param dtype  kF32, or kBf16 or kF16 (round to nearest even). Throws IoError naming a tensor that
+/// holds more than F16 can.
 void save_checkpoint(const CausalLm& model, const std::filesystem::path& dir, Dtype dtype);
 
 }  // namespace fennec

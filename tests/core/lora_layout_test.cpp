@@ -121,7 +121,55 @@ TEST_CASE("targets: path, tail after a dot, all-linear; a name that matches noth
   } catch (const ConfigError& e) {
     CHECK(std::string(e.what()) ==
           "lora.target_modules: 'k_proj' matches no linear of the base model; there are: all-linear, "
-          "q_proj, up, xq_proj");
+          "peft-default, q_proj, up, xq_proj");
+  }
+}
+
+TEST_CASE("peft-default is what PEFT adapts in each family, by the names it writes") {
+  FENNEC_NEEDS_SHARED("golden/gpt2");
+  const std::pair<const char*, std::vector<std::string>> defaults[] = {
+      {"llama-mha-untied", {"q_proj", "v_proj"}},
+      {"mistral-swa", {"q_proj", "v_proj"}},
+      {"qwen3", {"q_proj", "v_proj"}},
+      {"gpt2", {"c_attn"}},
+      {"gpt_neox", {"query_key_value"}}};
+  for (const auto& [base, names] : defaults) {
+    CAPTURE(std::string(base));
+    const auto linears = linears_of_checkpoint(shared(std::string("golden/") + base));
+    const auto targets = select_targets(linears, {"peft-default"});
+    CHECK(targets.size() == 2 * names.size());
+    CHECK(peft_target_names({"peft-default"}, targets) == names);
+    CHECK(targets[0].conv1d == (std::string(base) == "gpt2"));
+  }
+  CHECK(peft_target_names({"c_fc", "mlp.c_proj"}, {}) ==
+        std::vector<std::string>{"c_fc", "mlp.c_proj"});
+}
+
+TEST_CASE("GPT-2 as the hub spells it has the linears of the model") {
+  test::TempDir dir;
+  std::ofstream(dir / "config.json") << R"({"model_type": "gpt2"})";
+  const std::vector<std::byte> zeros(4 * 6);
+  std::vector<TensorView> views;
+  for (const char* name : {"h.0.attn.c_attn.weight", "wte.weight", "wpe.weight", "h.0.attn.x.weight"})
+    views.push_back({name, Dtype::kF32, {2, 3}, zeros});
+  const auto bytes = write_safetensors(views);
+  std::ofstream(dir / "model.safetensors", std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  const auto linears = linears_of_checkpoint(dir.path());
+  REQUIRE(linears.size() == 1);
+  CHECK(linears[0].module == "transformer.h.0.attn.c_attn");
+  CHECK(linears[0].in_features == 2);
+  CHECK(linears[0].out_features == 3);
+}
+
+TEST_CASE("a checkpoint the clients would refuse is refused when the adapter is laid out") {
+  test::TempDir dir;
+  for (const char* config : {R"({"model_type": "llama", "quantization_config": {"bits": 4}})",
+                             R"({"model_type": "llama", "auto_map": {"AutoModel": "x.Y"}})",
+                             R"({"model_type": "qwen2", "num_experts": 8})",
+                             R"({"architectures": ["MixtralForCausalLM"]})"}) {
+    std::ofstream(dir / "config.json") << config;
+    CHECK_THROWS_AS(linears_of_checkpoint(dir.path()), IoError);
   }
 }
 

@@ -18,7 +18,6 @@
 #include "data/example_io.h"
 #include "model/bpe_trainer.h"
 #include "model/llama.h"
-#include "model/llama_config.h"
 #include "model/save_checkpoint.h"
 #include "tests/support/temp_dir.h"
 

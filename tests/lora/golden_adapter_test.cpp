@@ -17,17 +17,9 @@ using namespace fennec;  // NOLINT: test
 
 namespace {
 
-struct GoldenAdapter {
-  const char* model;
-  const char* adapter;
-};
-
-constexpr GoldenAdapter kAdapters[] = {
-    {"llama-mha-untied", "qv"},      {"llama-mha-untied", "all"},  {"llama-mha-untied", "rslora"},
-    {"llama-mha-untied", "pattern"}, {"llama-gqa-tied", "qv"},     {"llama-gqa-tied", "all"},
-    {"llama-gqa-sharded", "qv"},     {"llama-gqa-sharded", "all"}, {"llama3-ropescaled", "qv"},
-    {"llama3-ropescaled", "all"},
-};
+/// Adapters that consist of A and B of linears alone, by folder.
+constexpr const char* kPlainAdapters[] = {"adapter_qv", "adapter_all", "adapter_rslora",
+                                          "adapter_pattern"};
 
 at::Tensor read(const Safetensors& file, const std::string& name) {
   const TensorView* view = file.find(name);
@@ -49,9 +41,9 @@ struct Case {
   TokenBatch batch;
   at::Tensor labels;
 
-  Case(const std::string& name, const std::string& adapter_name)
-      : dir(test::shared("golden/" + name)),
-        adapter_dir(dir / ("adapter_" + adapter_name)),
+  Case(const std::filesystem::path& checkpoint, const std::string& adapter_name)
+      : dir(checkpoint),
+        adapter_dir(dir / adapter_name),
         model(load_causal_lm(dir)),
         adapter(read_peft_directory(adapter_dir)) {
     const Safetensors inputs = Safetensors::open(dir / "expected.safetensors");
@@ -92,26 +84,26 @@ void check_merged(const Case& c, const Safetensors& expected) {
 }  // namespace
 
 TEST_CASE("golden adapters: logits, loss, gradients and merged weights") {
-  FENNEC_NEEDS_SHARED("golden/llama-mha-untied");
-  for (const GoldenAdapter& golden : kAdapters) {
-    CAPTURE(std::string(golden.model));
-    CAPTURE(std::string(golden.adapter));
-    Case c(golden.model, golden.adapter);
-    const Safetensors expected = Safetensors::open(c.adapter_dir / "expected.safetensors");
-    {
-      const LoraAttachment attached(*c.model, c.adapter.tensors, c.adapter.config, true);
-      check_against(c, expected, attached);
+  FENNEC_NEEDS_SHARED("golden");
+  for (const auto& dir : test::golden_checkpoints())
+    for (const char* name : kPlainAdapters) {
+      if (!std::filesystem::exists(dir / name)) continue;
+      CAPTURE((dir.filename() / name).string());
+      Case c(dir, name);
+      const Safetensors expected = Safetensors::open(c.adapter_dir / "expected.safetensors");
+      {
+        const LoraAttachment attached(*c.model, c.adapter.tensors, c.adapter.config, true);
+        check_against(c, expected, attached);
+      }
+      check_merged(c, expected);
     }
-    check_merged(c, expected);
-  }
 }
 
 TEST_CASE("golden adapters: five steps of AdamW") {
-  FENNEC_NEEDS_SHARED("golden/llama-mha-untied");
-  for (const char* name :
-       {"llama-mha-untied", "llama-gqa-tied", "llama-gqa-sharded", "llama3-ropescaled"}) {
-    CAPTURE(std::string(name));
-    Case c(name, "all");
+  FENNEC_NEEDS_SHARED("golden");
+  for (const auto& dir : test::golden_checkpoints()) {
+    CAPTURE(dir.filename().string());
+    Case c(dir, "adapter_all");
     const auto losses =
         nlohmann::json::parse(read_text_file(c.dir / "expected.json"))["adapter_all"]["adamw5_losses"];
     const LoraAttachment attached(*c.model, c.adapter.tensors, c.adapter.config, true);

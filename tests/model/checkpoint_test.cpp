@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/safetensors.h"
+#include "model/checkpoint.h"
 #include "model/save_checkpoint.h"
 #include "tests/model/golden.h"
 #include "tests/model/random_llama.h"
@@ -167,7 +168,7 @@ TEST_CASE("checkpoint: what cannot be run is refused, with the reason") {
   CHECK(mentions(error_with_config([](json& c) {
                    c["quantization_config"] = {{"bits", 4}};
                  }),
-                 {"quantization_config", "quantised"}));
+                 {"quantization_config", "quantised", "supported: llama"}));
   CHECK(mentions(error_with_config([](json& c) { c["num_local_experts"] = 8; }),
                  {"num_local_experts", "mixture-of-experts"}));
   CHECK(mentions(error_with_config([](json& c) {
@@ -175,8 +176,12 @@ TEST_CASE("checkpoint: what cannot be run is refused, with the reason") {
                  }),
                  {"auto_map", "remote code"}));
   CHECK(mentions(error_with_config([](json& c) { c["model_type"] = "mamba"; }),
-                 {"mamba", "supported: llama"}));
-  CHECK(mentions(error_with_config([](json& c) { c["hidden_act"] = "gelu"; }), {"hidden_act"}));
+                 {"mamba", "supported: llama, mistral, qwen2, qwen3, gemma, gpt2, gpt_neox"}));
+  for (const char* family : {"gemma2", "gemma3", "mixtral", "qwen2_moe", "phi3"})
+    CHECK(mentions(error_with_config([&](json& c) { c["model_type"] = family; }),
+                   {family, "supported: llama"}));
+  CHECK(mentions(error_with_config([](json& c) { c["hidden_act"] = "quick_gelu"; }),
+                 {"hidden_act", "quick_gelu", "supported: silu"}));
   CHECK(mentions(error_with_config([](json& c) { c["hidden_size"] = "24"; }), {"hidden_size"}));
   CHECK(mentions(error_with_config([](json& c) { c["num_key_value_heads"] = 4; }),
                  {"num_key_value_heads"}));
@@ -218,4 +223,70 @@ TEST_CASE("checkpoint: an index may only name files of its own directory and ten
   changed = map;
   changed.erase("lm_head.weight");
   CHECK(mentions(error_with(changed), {"lm_head.weight"}));
+}
+
+TEST_CASE("checkpoint: a tensor comes from the shard the index names, and from no other") {
+  const TempDir dir;
+  const std::vector<float> values(4, 1.0F);
+  const TensorView a{"a", Dtype::kF32, {4}, std::as_bytes(std::span(values))};
+  write_file_atomically(dir / "one.safetensors", write_safetensors({a}));
+  write_file_atomically(dir / "two.safetensors", write_safetensors({a}));
+  const auto open = [&](const char* map) {
+    write_file_atomically(dir / "model.safetensors.index.json", map);
+    return Checkpoint::open(dir.path());
+  };
+  CHECK_NOTHROW(open(R"({"weight_map": {"a": "one.safetensors"}})").take("a", {4}));
+  TensorView b = a;
+  b.name = "b";
+  write_file_atomically(dir / "two.safetensors", write_safetensors({a, b}));
+  CHECK_THROWS_AS(open(R"({"weight_map": {"a": "one.safetensors", "b": "two.safetensors"}})"), IoError);
+}
+
+TEST_CASE("checkpoint: F16, BF16 and F64 become the float32 of the same value") {
+  const TempDir dir;
+  const std::vector<std::uint16_t> half = {0x3c00, 0xc000, 0x0001, 0x7bff};  // 1, −2, 2⁻²⁴, 65504
+  const std::vector<std::uint16_t> bf16 = {0x3f80, 0xc000, 0x0080, 0x7f7f};
+  const std::vector<double> f64 = {1, -2, 0.1, 1e300};
+  const auto view = [](const char* name, Dtype dtype, auto& values) {
+    return TensorView{name, dtype, {4}, std::as_bytes(std::span(values))};
+  };
+  write_file_atomically(dir / "model.safetensors", write_safetensors({view("half", Dtype::kF16, half),
+                                                                      view("bf16", Dtype::kBf16, bf16),
+                                                                      view("f64", Dtype::kF64, f64)}));
+  auto checkpoint = Checkpoint::open(dir.path());
+  CHECK(at::equal(checkpoint.take("half", {4}), at::tensor({1.0F, -2.0F, 0x1p-24F, 65504.0F})));
+  CHECK(at::equal(checkpoint.take("bf16", {4}), at::tensor({1.0F, -2.0F, 0x1p-126F, 0x1.fep127F})));
+  CHECK_THROWS_WITH_AS(
+      checkpoint.take("f64", {4}),
+      (dir.path().string() + ": tensor 'f64' holds a value that is not finite").c_str(), IoError);
+  CHECK_THROWS_AS(checkpoint.take("half", {4}), IoError);
+}
+
+TEST_CASE("checkpoint: what has been read leaves memory again") {
+  const TempDir dir;
+  const std::vector<float> values(8 << 20, 0.5F);
+  std::vector<TensorView> tensors;
+  for (const char* name : {"a", "b", "c"})
+    tensors.push_back({name, Dtype::kF32, {8 << 20}, std::as_bytes(std::span(values))});
+  write_file_atomically(dir / "model.safetensors", write_safetensors(tensors));
+  const auto mapped_kib = [] {
+    const std::string status = read_text_file("/proc/self/status");
+    return std::stol(status.substr(status.find("RssFile:") + 8));
+  };
+  auto checkpoint = Checkpoint::open(dir.path());
+  const long before = mapped_kib();
+  for (const char* name : {"a", "b", "c"}) checkpoint.take(name, {8 << 20});
+  CHECK(mapped_kib() - before < 4096);  // of 96 MiB
+}
+
+TEST_CASE("checkpoint: F16 that cannot hold a value is refused, not written as infinity") {
+  const TempDir dir;
+  const auto model = fennec::test::random_llama(fennec::test::small_config());
+  save_checkpoint(*model, dir.path(), Dtype::kF16);
+  const auto before = model->parameters(), after = load_causal_lm(dir.path())->parameters();
+  for (std::size_t i = 0; i < before.size(); ++i)
+    CHECK(at::allclose(before[i].second, after[i].second, 1.0 / 2048, 1e-7));
+  model->parameters().front().second[0][0] = 1e6F;
+  CHECK_THROWS_AS(save_checkpoint(*model, dir.path(), Dtype::kF16), IoError);
+  CHECK(load_error(dir.path()).empty());  // what was there is there still
 }

@@ -6,6 +6,8 @@
 #include "model/attention_mask.h"
 #include "model/ops/attention.h"
 #include "model/ops/document_attention.h"
+#include "model/ops/gelu.h"
+#include "model/ops/layer_norm.h"
 #include "model/ops/rms_norm.h"
 #include "model/ops/rope.h"
 #include "model/ops/swiglu.h"
@@ -51,6 +53,24 @@ TEST_CASE("ops: RMSNorm equals its reference, forward and backward") {
     check_same([](const Tensors& t) { return rms_norm(t[0], t[1], 1e-5); },
                [](const Tensors& t) { return rms_norm_reference(t[0], t[1], 1e-5); },
                {normal("x", {13, width}), normal("w", {width})});
+}
+
+TEST_CASE("ops: LayerNorm equals its reference, forward and backward") {
+  for (const std::int64_t width : {7, 8, 19, 128})
+    check_same([](const Tensors& t) { return layer_norm(t[0], t[1], t[2], 1e-5); },
+               [](const Tensors& t) { return layer_norm_reference(t[0], t[1], t[2], 1e-5); },
+               {normal("x", {13, width}), normal("w", {width}), normal("b", {width})});
+}
+
+TEST_CASE("ops: GELU in both forms, alone and as a gate, equals its formula") {
+  for (const GeluForm form : {GeluForm::kErf, GeluForm::kTanh}) {
+    check_same([&](const Tensors& t) { return gelu(t[0], form); },
+               [&](const Tensors& t) { return gelu_reference(t[0], form); },
+               {normal("x", {9, 12}) * 3});
+    check_same([&](const Tensors& t) { return geglu(t[0], t[1], form); },
+               [&](const Tensors& t) { return gelu_reference(t[0], form) * t[1]; },
+               {normal("g", {9, 12}) * 3, normal("u", {9, 12})});
+  }
 }
 
 TEST_CASE("ops: splitting heads equals its reference, with and without rotation") {
@@ -101,4 +121,20 @@ TEST_CASE("ops: a segment mask shows each token its own past and the shared prom
       const bool visible = j <= i && (q == k || (k == -2 && q != -1));
       CHECK((mask[0][i][j].item<float>() == 0) == visible);
     }
+}
+
+TEST_CASE("ops: a window mask hides what lies too far back, by position") {
+  const at::Tensor queries = at::tensor({5, 6, 7, 2, 3, 4}, at::kLong).view({2, 3}),
+                   keys = at::arange(8, at::kLong).unsqueeze(0).expand({2, 8});
+  const at::Tensor nothing_hidden = window_mask({}, queries, keys, 3);
+  const at::Tensor some =
+      at::zeros({1, 3, 8}).masked_fill_(keys.narrow(0, 0, 1).eq(6).unsqueeze(0), -1e30);
+  const at::Tensor both = window_mask(some, queries, keys, 3);
+  for (std::int64_t b = 0; b < 2; ++b)
+    for (std::int64_t i = 0; i < 3; ++i)
+      for (std::int64_t j = 0; j < 8; ++j) {
+        const bool near = queries[b][i].item<std::int64_t>() - j < 3;
+        CHECK((nothing_hidden[b][i][j].item<float>() == 0) == near);
+        CHECK((both[b][i][j].item<float>() == 0) == (near && j != 6));
+      }
 }

@@ -18,7 +18,7 @@ inline LlamaConfig small_config(bool tied = true, bool biased = false) {
   config.num_kv_heads = 2;
   config.head_dim = 8;  // not hidden/heads
   config.tied_head = tied;
-  config.attention_bias = config.mlp_bias = biased;
+  config.attention_bias = config.output_bias = config.mlp_bias = biased;
   config.rope.max_positions = 64;
   return config;
 }

@@ -1,7 +1,9 @@
 #pragma once
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace fennec::test {
 
@@ -15,6 +17,15 @@ inline bool has_shared(const std::string& relative) {
   if (std::filesystem::exists(shared(relative))) return true;
   std::printf("[skipped] %s is not there (set FENNEC_SHARED)\n", shared(relative).c_str());
   return false;
+}
+
+/// The golden checkpoints, by name.
+inline std::vector<std::filesystem::path> golden_checkpoints() {
+  std::vector<std::filesystem::path> dirs;
+  for (const auto& entry : std::filesystem::directory_iterator(shared("golden")))
+    if (std::filesystem::exists(entry.path() / "config.json")) dirs.push_back(entry.path());
+  std::sort(dirs.begin(), dirs.end());
+  return dirs;
 }
 
 }  // namespace fennec::test

@@ -1,6 +1,10 @@
 #include "tests/support/doctest_torch.h"
 
+#include <set>
+
 #include "model/generate.h"
+#include "model/hf_config.h"
+#include "model/kv_cache.h"
 #include "tests/model/golden.h"
 #include "tests/support/shared.h"
 
@@ -33,14 +37,24 @@ void check_padded(const CausalLm& model, const Safetensors& expected) {
                        golden_tensor(expected, "pad_last_logits")) < 1e-4);
 }
 
-void check_family_golden(const std::string& name) {
-  CAPTURE(name);
-  const auto dir = fennec::test::shared("golden/" + name);
+/// One whole prompt token by token through the cache: what generation computes.
+void check_cached(const CausalLm& model, const at::Tensor& ids, const at::Tensor& expected) {
+  KvCache cache(model, ids.size(0), 1);
+  std::vector<at::Tensor> hidden;
+  for (std::int64_t t = 0; t < ids.size(1); ++t)
+    hidden.push_back(model.hidden({ids.narrow(1, t, 1), {}, {}}, &cache));
+  const at::Tensor logits = model.head(at::cat(hidden, 1).flatten(0, 1)).view(expected.sizes());
+  CHECK(max_difference(logits, expected) < 1e-4);
+}
+
+void check_family_golden(const std::filesystem::path& dir) {
   const auto model = load_causal_lm(dir);
   const auto expected = Safetensors::open(dir / "expected.safetensors");
   const at::NoGradGuard no_grad;
   const TokenBatch batch{golden_tensor(expected, "input_ids"), {}, {}};
-  CHECK(max_difference(all_logits(*model, batch), golden_tensor(expected, "logits")) < 1e-4);
+  const at::Tensor logits = golden_tensor(expected, "logits");
+  CHECK(max_difference(all_logits(*model, batch), logits) < 1e-4);
+  check_cached(*model, batch.ids, logits);
   const auto loss = supervised_loss(*model, batch, golden_tensor(expected, "labels"));
   const double mean = loss.sum.item<double>() / static_cast<double>(loss.positions);
   CHECK(mean == doctest::Approx(golden_tensor(expected, "loss").item<double>()).epsilon(1e-5));
@@ -50,22 +64,13 @@ void check_family_golden(const std::string& name) {
 
 }  // namespace
 
-TEST_CASE("llama golden: multi-head, untied head") {
-  FENNEC_NEEDS_SHARED("golden/llama-mha-untied");
-  check_family_golden("llama-mha-untied");
-}
-
-TEST_CASE("llama golden: grouped queries, tied head") {
-  FENNEC_NEEDS_SHARED("golden/llama-gqa-tied");
-  check_family_golden("llama-gqa-tied");
-}
-
-TEST_CASE("llama golden: shards, attention and MLP biases") {
-  FENNEC_NEEDS_SHARED("golden/llama-gqa-sharded");
-  check_family_golden("llama-gqa-sharded");
-}
-
-TEST_CASE("llama golden: llama3 rope scaling, explicit head_dim") {
-  FENNEC_NEEDS_SHARED("golden/llama3-ropescaled");
-  check_family_golden("llama3-ropescaled");
+TEST_CASE("golden families: logits, loss, left padding and greedy continuation of every checkpoint") {
+  FENNEC_NEEDS_SHARED("golden");
+  std::set<std::string> families;
+  for (const auto& dir : fennec::test::golden_checkpoints()) {
+    CAPTURE(dir.filename().string());
+    families.emplace(HfConfig::read(dir).family().model_type);
+    check_family_golden(dir);
+  }
+  CHECK(families.size() >= 6);
 }

@@ -1,0 +1,111 @@
+#include "model/transformer.h"
+
+#include <utility>
+
+#include <ATen/ATen.h>
+
+#include "core/error.h"
+#include "model/kv_cache.h"
+
+namespace fennec {
+namespace {
+
+class Transformer final : public CausalLm {
+ public:
+  Transformer(TransformerFrame frame, TransformerBlocks blocks)
+      : frame_(std::move(frame)), blocks_(std::move(blocks)) {}
+
+  at::Tensor hidden(const TokenBatch& batch, KvCache* cache) const override {
+    FENNEC_CHECK(batch.ids.dim() == 2 && batch.ids.scalar_type() == at::kLong,
+                 "ids must be [B, T] int64");
+    const at::Tensor positions = positions_of(batch, cache);
+    const ForwardPass pass = begin(batch, positions, cache);
+    at::Tensor x = embed(batch.ids, positions);  // [B·T, D]
+    for (std::size_t i = 0; i < blocks_.size(); ++i)
+      x = blocks_[i]->forward(x, static_cast<std::int64_t>(i), pass);
+    return frame_.norm.forward(x).view({batch.ids.size(0), batch.ids.size(1), -1});
+  }
+
+  at::Tensor head(const at::Tensor& h) const override {
+    const at::Tensor& own = frame_.head.second;
+    return at::mm(h, (own.defined() ? own : frame_.embedding.second).t());
+  }
+
+  std::unique_ptr<CausalLm> share() const override {
+    TransformerBlocks blocks;
+    for (const auto& block : blocks_) blocks.push_back(block->share());
+    auto model = std::make_unique<Transformer>(frame_, std::move(blocks));
+    for (Projection* projection : model->projections()) projection->detach();
+    return model;
+  }
+
+  std::vector<Projection*> projections() override {
+    std::vector<Projection*> all;
+    for (const auto& block : blocks_)
+      for (Projection& projection : block->linears()) all.push_back(&projection);
+    return all;
+  }
+
+  std::vector<std::pair<std::string, at::Tensor>> parameters() const override {
+    NamedTensors all = {frame_.embedding};
+    if (frame_.positions.second.defined()) all.push_back(frame_.positions);
+    for (const auto& block : blocks_) {
+      for (const Norm& norm : block->norms()) norm.list(all);
+      for (const Projection& projection : block->linears()) {
+        all.emplace_back(projection.module() + ".weight", projection.stored_weight());
+        if (projection.bias().defined())
+          all.emplace_back(projection.module() + ".bias", projection.bias());
+      }
+    }
+    frame_.norm.list(all);
+    if (frame_.head.second.defined()) all.push_back(frame_.head);
+    return all;
+  }
+
+  std::int64_t layers() const override { return static_cast<std::int64_t>(blocks_.size()); }
+  std::int64_t kv_heads() const override { return frame_.kv_heads; }
+  std::int64_t head_dim() const override { return frame_.head_dim; }
+  std::int64_t vocab_size() const override { return frame_.embedding.second.size(0); }
+  std::int64_t max_positions() const override { return frame_.max_positions; }
+  std::string config_json() const override { return frame_.config_json; }
+
+ private:
+  /// [T] or [B, T]
+  static at::Tensor positions_of(const TokenBatch& batch, const KvCache* cache) {
+    if (batch.positions.defined()) return batch.positions;
+    const std::int64_t seen = cache ? cache->length() : 0;
+    return at::arange(seen, seen + batch.ids.size(1), at::kLong);
+  }
+
+  ForwardPass begin(const TokenBatch& batch, const at::Tensor& positions, KvCache* cache) const {
+    ForwardPass pass{batch.ids.size(0), {}, plan_attention(batch, positions, cache), {}, cache};
+    if (frame_.rope) pass.rope = frame_.rope->table(positions);
+    if (frame_.sliding_window > 0)
+      pass.sliding_attention =
+          within_window(pass.attention, batch, positions, cache, frame_.sliding_window);
+    return pass;
+  }
+
+  at::Tensor embed(const at::Tensor& ids, const at::Tensor& positions) const {
+    at::Tensor x = at::embedding(frame_.embedding.second, ids.flatten());
+    if (frame_.embedding_scale != 1) x = x * frame_.embedding_scale;
+    const at::Tensor& learned = frame_.positions.second;
+    if (!learned.defined()) return x;
+    if (positions.numel() > 0 && positions.max().item<std::int64_t>() >= learned.size(0))
+      throw ConfigError("a text of more than " + std::to_string(learned.size(0)) +
+                        " tokens: the model has learned no more positions; lower "
+                        "train.max_sequence_tokens or --max-tokens");
+    return x + at::embedding(learned, positions.expand(ids.sizes()).flatten());
+  }
+
+  TransformerFrame frame_;
+  TransformerBlocks blocks_;
+};
+
+}  // namespace
+
+std::unique_ptr<CausalLm> make_transformer(TransformerFrame frame, TransformerBlocks blocks) {
+  return std::make_unique<Transformer>(std::move(frame), std::move(blocks));
+}
+
+}  // namespace fennec
