@@ -53,6 +53,7 @@ AddedTokenMatcher::AddedTokenMatcher(std::vector<AddedToken> tokens, const Norma
 
 void AddedTokenMatcher::insert(const std::string& content, std::size_t token) {
   if (content.empty()) return;
+  begins_[static_cast<unsigned char>(content[0])] = true;
   std::uint32_t node = 0;
   for (const char byte : content) {
     const auto [it, fresh] =
@@ -80,29 +81,46 @@ const AddedToken* AddedTokenMatcher::longest_at(std::string_view text, std::size
   return best;
 }
 
-std::vector<Segment> AddedTokenMatcher::split(std::string_view text, bool match_special) const {
-  std::vector<Segment> out;
-  std::size_t plain = 0;  // end of the previous token, with what it swallowed
-  for (std::size_t at = 0; !edges_.empty() && at < text.size();) {
+void AddedTokenMatcher::take(Cut& cut, const AddedToken& token, std::size_t begin, std::size_t end) {
+  const std::string_view text = cut.text;
+  if (begin < cut.plain || (token.single_word && touches_word(text, begin, end))) return;
+  while (token.lstrip && begin > cut.plain && is_space_at(text, step_back(text, begin)))
+    begin = step_back(text, begin);
+  while (token.rstrip && end < text.size() && is_space_at(text, end))
+    end += unicode::decode_at(text, end).length;
+  if (begin > cut.plain) cut.segments.push_back({-1, text.substr(cut.plain, begin - cut.plain)});
+  cut.segments.push_back({token.id, text.substr(begin, end - begin)});
+  cut.plain = end;
+}
+
+void AddedTokenMatcher::scan(Cut& cut, Span range, bool match_special) const {
+  const std::string_view text = cut.text.substr(0, range.end);
+  for (std::size_t at = range.begin; at < text.size();) {
     std::size_t length = 0;
-    const AddedToken* token = longest_at(text, at, match_special, length);
-    if (!token) {
-      ++at;
-      continue;
-    }
-    std::size_t begin = at, end = at + length;
-    at = end;
-    if (begin < plain || (token->single_word && touches_word(text, begin, end))) continue;
-    while (token->lstrip && begin > plain && is_space_at(text, step_back(text, begin)))
-      begin = step_back(text, begin);
-    while (token->rstrip && end < text.size() && is_space_at(text, end))
-      end += unicode::decode_at(text, end).length;
-    if (begin > plain) out.push_back({-1, text.substr(plain, begin - plain)});
-    out.push_back({token->id, text.substr(begin, end - begin)});
-    plain = end;
+    const AddedToken* token = begins_[static_cast<unsigned char>(text[at])]
+                                  ? longest_at(text, at, match_special, length)
+                                  : nullptr;
+    if (token) take(cut, *token, at, at + length);
+    at += token ? length : 1;
   }
-  if (plain < text.size()) out.push_back({-1, text.substr(plain)});
-  return out;
+}
+
+std::vector<Segment> AddedTokenMatcher::finish(Cut cut) {
+  if (cut.plain < cut.text.size()) cut.segments.push_back({-1, cut.text.substr(cut.plain)});
+  return std::move(cut.segments);
+}
+
+std::vector<Segment> AddedTokenMatcher::split(std::string_view text, bool match_special) const {
+  Cut cut{text, {}};
+  if (!edges_.empty()) scan(cut, {0, text.size()}, match_special);
+  return finish(std::move(cut));
+}
+
+std::vector<Segment> AddedTokenMatcher::split_within(std::string_view text,
+                                                     std::span<const Span> within) const {
+  Cut cut{text, {}};
+  for (const Span& span : within) scan(cut, span, true);
+  return finish(std::move(cut));
 }
 
 }  // namespace fennec

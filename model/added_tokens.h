@@ -1,5 +1,7 @@
 #pragma once
+#include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -7,6 +9,7 @@
 
 #include "model/json_node.h"
 #include "model/normalizer.h"
+#include "model/text_span.h"
 #include "model/tokenizer.h"
 
 namespace fennec {
@@ -32,8 +35,19 @@ class AddedTokenMatcher {
   AddedTokenMatcher(std::vector<AddedToken> tokens, const Normalizer& normalizer);
   /// @param match_special  false: special tokens are plain characters
   std::vector<Segment> split(std::string_view text, bool match_special) const;
+  /// @param within  ordered and disjoint; tokens are found inside these only
+  std::vector<Segment> split_within(std::string_view text, std::span<const Span> within) const;
 
  private:
+  /// Collects segments from left to right.
+  struct Cut {
+    std::string_view text;
+    std::vector<Segment> segments;
+    std::size_t plain = 0;  ///< end of the previous token, with what it swallowed
+  };
+  void scan(Cut& cut, Span range, bool match_special) const;
+  static void take(Cut& cut, const AddedToken& token, std::size_t begin, std::size_t end);
+  static std::vector<Segment> finish(Cut cut);
   const AddedToken* longest_at(std::string_view text, std::size_t at, bool match_special,
                                std::size_t& length) const;
   void insert(const std::string& content, std::size_t token);
@@ -41,6 +55,7 @@ class AddedTokenMatcher {
   std::vector<AddedToken> tokens_;
   std::unordered_map<std::uint64_t, std::uint32_t>
       edges_;                           ///< (node, byte) → node of a trie over the contents
+  std::array<bool, 256> begins_{};      ///< whether a token begins with the byte
   std::vector<std::int64_t> token_at_;  ///< node → index into tokens_, −1 = none
 };
 

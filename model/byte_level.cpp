@@ -36,17 +36,19 @@ char32_t byte_to_char(unsigned char byte) { return table().to_char[byte]; }
 int char_to_byte(char32_t c) { return c < table().to_byte.size() ? table().to_byte[c] : -1; }
 
 std::string bytes_to_chars(std::string_view bytes) {
+  const ByteChars& chars = table();
   std::string out;
   out.reserve(bytes.size() + bytes.size() / 2);
-  for (const char b : bytes) out += table().utf8[static_cast<unsigned char>(b)];
+  for (const char b : bytes) out += chars.utf8[static_cast<unsigned char>(b)];
   return out;
 }
 
 void append_bytes_of(std::string& out, std::string_view chars) {
   const std::size_t start = out.size();
+  const auto& to_byte = table().to_byte;
   for (std::size_t at = 0; at < chars.size();) {
     const unicode::Decoded d = unicode::decode_at(chars, at);
-    const int byte = char_to_byte(d.code_point);
+    const int byte = d.code_point < to_byte.size() ? to_byte[d.code_point] : -1;
     if (byte < 0) {
       out.resize(start);
       out.append(chars);

@@ -1,17 +1,13 @@
 #pragma once
-#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "model/json_node.h"
+#include "model/text_span.h"
 
 namespace fennec {
-
-struct Span {
-  std::size_t begin = 0, end = 0;  ///< bytes
-};
 
 /// Finds the non-empty, non-overlapping matches of something in valid UTF-8, from left to right. Any
 /// thread.

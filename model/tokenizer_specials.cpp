@@ -59,9 +59,28 @@ SpecialIds read_special_ids(const std::filesystem::path& dir,
     const std::vector<TokenId> all = gather(name);
     return all.empty() ? -1 : all.front();
   };
-  SpecialIds out{one("bos_token"), one("pad_token"), gather("eos_token")};
+  SpecialIds out{one("bos_token"), one("pad_token"), gather("eos_token"),
+                 numbered(generation, "eos_token_id", vocab_size)};
   if (out.pad < 0) out.pad = out.eos.empty() ? 0 : out.eos.front();
+  if (out.stop.empty()) out.stop = out.eos;
   return out;
+}
+
+std::string read_chat_template(const std::filesystem::path& dir) {
+  const std::filesystem::path alone = dir / "chat_template.jinja";
+  if (std::filesystem::exists(alone)) return read_text_file(alone);
+  const std::filesystem::path file = dir / "tokenizer_config.json";
+  const json config = read_optional_object(file);
+  if (!config.contains("chat_template") || config["chat_template"].is_null()) return {};
+  const json& value = config["chat_template"];
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_array())
+    for (const json& item : value)
+      if (item.is_object() && item.value("name", json()) == "default" && item.contains("template") &&
+          item["template"].is_string())
+        return item["template"].get<std::string>();
+  throw IoError(file.string() +
+                ": chat_template must be a string, or a list with a template named \"default\"");
 }
 
 }  // namespace fennec

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <new>
@@ -47,6 +48,15 @@ struct ClassTable {
 
 std::uint8_t byte_at(std::string_view s, std::size_t i) { return static_cast<std::uint8_t>(s[i]); }
 
+/// The first byte from `at` on that is not ASCII, or a little before it; never beyond the end.
+std::size_t skip_ascii(std::string_view s, std::size_t at) {
+  for (std::uint64_t eight = 0; at + sizeof eight <= s.size(); at += sizeof eight) {
+    std::memcpy(&eight, s.data() + at, sizeof eight);
+    if ((eight & 0x8080808080808080U) != 0) break;
+  }
+  return at;
+}
+
 /// Valid bytes at the front of an ill-formed or well-formed sequence, and whether it is complete.
 struct Scan {
   std::size_t length;
@@ -81,9 +91,8 @@ std::size_t sequence_length(char lead) {
   return b < 0x80 ? 1 : b < 0xE0 ? 2 : b < 0xF0 ? 3 : 4;
 }
 
-Decoded decode_at(std::string_view s, std::size_t at) {
+Decoded decode_sequence(std::string_view s, std::size_t at) {
   const std::uint8_t b = byte_at(s, at);
-  if (b < 0x80) return {b, 1};
   const auto tail = [&](std::size_t i) { return static_cast<char32_t>(byte_at(s, at + i) & 0x3F); };
   if (b < 0xE0) return {(static_cast<char32_t>(b & 0x1F) << 6) | tail(1), 2};
   if (b < 0xF0) return {(static_cast<char32_t>(b & 0x0F) << 12) | (tail(1) << 6) | tail(2), 3};
@@ -110,6 +119,8 @@ void append(std::string& out, char32_t c) {
 
 bool is_valid(std::string_view bytes) {
   for (std::size_t at = 0; at < bytes.size();) {
+    at = skip_ascii(bytes, at);
+    if (at == bytes.size()) break;
     const Scan scan = scan_sequence(bytes, at);
     if (!scan.complete) return false;
     at += scan.length;
@@ -129,6 +140,16 @@ std::string replace_invalid(std::string_view bytes) {
     at += scan.length;
   }
   return out;
+}
+
+std::size_t incomplete_tail(std::string_view bytes) {
+  for (std::size_t tail = 1; tail <= 3 && tail <= bytes.size(); ++tail) {
+    const std::size_t at = bytes.size() - tail;
+    if (byte_at(bytes, at) < 0xC2) continue;  // no lead byte
+    const Scan scan = scan_sequence(bytes, at);
+    return !scan.complete && scan.length == tail && byte_at(bytes, at) <= 0xF4 ? tail : 0;
+  }
+  return 0;
 }
 
 std::string normalize(std::string_view text, NormalForm form) {

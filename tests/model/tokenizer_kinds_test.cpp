@@ -126,6 +126,44 @@ TEST_CASE(
   CHECK(t.pad() == 12);
 }
 
+TEST_CASE("tokenizer: added tokens that are normalized match in their normalized form") {
+  json document = small_tokenizer();
+  document["normalizer"] = {{"type", "Lowercase"}};
+  document["added_tokens"] = {added(10, "Ba", {{"normalized", true}, {"special", false}}),
+                              added(11, "<A>")};
+  const Tokenizer t = load(document);
+  CHECK(t.encode("aBAb") == Ids{1, 10, 2});
+  CHECK(t.encode("<A><a>") == Ids{11, 0, 1, 0});
+}
+
+TEST_CASE("tokenizer: bytes stand in for unknown characters, unknown ones fuse when told to") {
+  json document = small_tokenizer();
+  CHECK(load(document).encode("a??é") == Ids{1, 0, 0, 0});
+  document["model"]["fuse_unk"] = true;
+  CHECK(load(document).encode("a??éa?") == Ids{1, 0, 1, 0});
+  document["model"]["byte_fallback"] = true;
+  document["model"]["vocab"]["<0xC3>"] = 10;
+  document["model"]["vocab"]["<0xA9>"] = 11;
+  CHECK(load(document).encode("?é?è") == Ids{0, 10, 11, 0});  // è lacks a byte: unknown as a whole
+  document["model"].erase("unk_token");
+  CHECK(load(document).encode("?é?a") == Ids{10, 11, 1});
+}
+
+TEST_CASE("tokenizer: trusted parts of untrusted text") {
+  json document = small_tokenizer();
+  document["added_tokens"] = {added(10, "<a>"), added(11, "<b>", {{"normalized", true}})};
+  const Tokenizer t = load(document);
+  const std::string text = "<a>b<a><b>b<b>";
+  const auto encode = [&](std::vector<Span> trusted) {
+    return t.encode(text, {.match_special = false, .trusted = trusted});
+  };
+  CHECK(encode({{0, text.size()}}) == t.encode(text));
+  CHECK(t.encode(text) == Ids{10, 2, 10, 11, 2, 11});
+  CHECK(encode({{4, 10}}) == Ids{0, 1, 0, 2, 10, 11, 2, 0, 2, 0});
+  CHECK(encode({{4, 7}, {7, 10}}) == encode({{4, 10}}));
+  CHECK(encode({{5, 10}}) == Ids{0, 1, 0, 2, 0, 1, 0, 11, 2, 0, 2, 0});  // half a token is none
+}
+
 TEST_CASE("tokenizer: templates put tokens around the text only when asked") {
   json document = small_tokenizer();
   document["post_processor"] = {{"type", "TemplateProcessing"},
@@ -246,12 +284,14 @@ TEST_CASE("tokenizer: special ids come from the three configurations, and only k
                         R"({"eos_token_id": 7, "bos_token_id": 2, "pad_token_id": 4000})");
   const Tokenizer without = Tokenizer::load(dir.path());
   CHECK(without.eos() == Ids{6, 7});
+  CHECK(without.stop() == Ids{6, 7});
   CHECK(without.bos() == 1);
   CHECK(without.pad() == 6);
   write_file_atomically(dir / "tokenizer_config.json",
                         R"({"eos_token": "a", "bos_token": null, "pad_token": "nowhere"})");
   const Tokenizer with = Tokenizer::load(dir.path());
   CHECK(with.eos() == Ids{1, 6, 7});
+  CHECK(with.stop() == Ids{6, 7});
   CHECK(with.bos() == -1);
   CHECK(with.pad() == 1);
   write_file_atomically(dir / "tokenizer_config.json", "[1]");

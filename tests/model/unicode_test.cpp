@@ -25,6 +25,41 @@ TEST_CASE("unicode: classes agree with utf8proc wherever it knows the character"
   CHECK(unicode::classes(0x110000) == 0);
 }
 
+TEST_CASE("unicode: the table of ASCII is the table of all") {
+  for (char32_t c = 0; c < 128; ++c) CHECK(unicode::kAsciiClasses[c] == unicode::classes(c));
+}
+
+TEST_CASE("unicode: an incomplete tail is one that some bytes complete") {
+  CHECK(unicode::incomplete_tail("") == 0);
+  CHECK(unicode::incomplete_tail("ab") == 0);
+  CHECK(unicode::incomplete_tail("a\xE2") == 1);
+  CHECK(unicode::incomplete_tail("a\xE2\x82") == 2);
+  CHECK(unicode::incomplete_tail("a\xE2\x82\xAC") == 0);
+  CHECK(unicode::incomplete_tail("\xF0\x9F\x98") == 3);
+  for (const char* hopeless :
+       {"\xC0", "\xF5", "\xE0\x80", "\xED\xA0", "\xF4\x90\x80", "\x80\x80", "\xFF"})
+    CHECK(unicode::incomplete_tail(hopeless) == 0);
+  RandomStream random(Seed(10).child("bytes"));
+  for (int i = 0; i < 3000; ++i) {
+    std::string bytes(random.below(6), '\0');
+    for (char& b : bytes) {
+      static const unsigned char kMarks[] = {0x41, 0x80, 0x9F, 0xA0, 0xBF, 0xC2,
+                                             0xE0, 0xE2, 0xED, 0xF0, 0xF4, 0xFF};
+      b = static_cast<char>(kMarks[random.below(sizeof kMarks)]);
+    }
+    // Before the tail nothing depends on what follows; the tail does.
+    const std::size_t tail = unicode::incomplete_tail(bytes);
+    const std::string head = unicode::replace_invalid(bytes.substr(0, bytes.size() - tail));
+    for (const char* more : {"", "\x80", "\xBF\xBF", "a"})
+      CHECK(unicode::replace_invalid(bytes + more).starts_with(head));
+    bool completes = false;
+    for (const char* more :
+         {"\x80", "\xBF", "\x80\x80", "\xA0\x80", "\xBF\x80", "\x90\x80\x80", "\x80\x80\x80"})
+      completes = completes || unicode::is_valid(bytes.substr(bytes.size() - tail) + more);
+    CHECK(completes == (tail > 0));
+  }
+}
+
 TEST_CASE("unicode: White_Space is the 25 code points of the standard") {
   std::string found;
   int count = 0;
