@@ -54,6 +54,13 @@ std::int64_t JsonNode::integer(const char* key, std::int64_t otherwise) const {
   return has(key) ? integer(key) : otherwise;
 }
 
+double JsonNode::number(const char* key, double otherwise) const {
+  if (!has(key)) return otherwise;
+  const JsonNode node = child(key);
+  if (!node.value().is_number()) node.refuse("must be a number");
+  return node.value().get<double>();
+}
+
 std::vector<JsonNode> JsonNode::items(const char* key) const {
   const JsonNode node = child(key);
   if (!node.value().is_array()) node.refuse("must be a list");

@@ -19,6 +19,7 @@ class JsonNode {
   bool flag(const char* key, bool otherwise) const;
   std::int64_t integer(const char* key) const;
   std::int64_t integer(const char* key, std::int64_t otherwise) const;
+  double number(const char* key, double otherwise) const;   ///< written with or without a point
   JsonNode child(const char* key) const;                    ///< IoError unless there
   std::optional<JsonNode> optional(const char* key) const;  ///< empty when absent or null
   std::vector<JsonNode> items(const char* key) const;       ///< of an array that must be there
