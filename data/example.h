@@ -3,6 +3,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/chat_message.h"
+
 namespace fennec {
 
 /// One labelled part of an answer: "valve " followed by one of `labels`. A plain label task has one
@@ -17,7 +19,7 @@ enum class TaskKind { kLabel, kForecast, kText };
 
 /// One training or test example: a line of the JSONL that `prepare` and `collect` write.
 /// JSON: {"device_id", "prompt", "completion", "meta": {"task", "kind": "label|forecast|text",
-/// "slots"?, …}}.
+/// "slots"?, …}}, or a conversation: {"device_id", "messages": [{"role", "content"}, …], "meta"?}.
 struct Example {
   std::string device_id;
   std::string prompt;      ///< ends without a space: "…\nactivity:"
@@ -25,6 +27,9 @@ struct Example {
   std::string task;
   TaskKind kind = TaskKind::kText;
   std::vector<LabelSlot> slots;  ///< kLabel: completion = " " + join(", ", prefix + label)
+  std::vector<ChatMessage>
+      messages{};  ///< not empty: a conversation whose last message, the assistant's,
+                   ///< is learnt; then prompt and completion are empty
 };
 
 }  // namespace fennec

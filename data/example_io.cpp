@@ -1,6 +1,7 @@
 #include "data/example_io.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include <nlohmann/json.hpp>
 
@@ -68,6 +69,7 @@ TaskKind parse_kind(const std::string& name, const std::string& where) {
 
 TaskKind inferred_kind(const Example& example) {
   if (!example.slots.empty()) return TaskKind::kLabel;
+  if (!example.messages.empty()) return TaskKind::kText;
   return to_number(std::string_view(example.completion).substr(1)) ? TaskKind::kForecast
                                                                    : TaskKind::kText;
 }
@@ -93,6 +95,35 @@ void read_meta(const Json& meta, const std::string& where, Example& example) {
                                        : inferred_kind(example);
 }
 
+std::vector<ChatMessage> parse_messages(const Json& list, const std::string& where) {
+  if (!list.is_array() || list.empty()) expected(where, "messages", "a list of messages");
+  std::vector<ChatMessage> messages;
+  for (const Json& item : list) {
+    const std::string field = "messages[" + std::to_string(messages.size()) + "]";
+    if (!item.is_object()) expected(where, field, "an object");
+    ChatMessage message;
+    message.role = text(member(item, "role", where, field + ".role"), where, field + ".role");
+    if (message.role != "system" && message.role != "user" && message.role != "assistant")
+      expected(where, field + ".role", "system, user or assistant, is '" + message.role + "'");
+    message.content =
+        text(member(item, "content", where, field + ".content"), where, field + ".content");
+    messages.push_back(std::move(message));
+  }
+  if (messages.back().role != "assistant") expected(where, "messages", "an assistant message last");
+  return messages;
+}
+
+/// A line with "messages".
+void read_conversation(const Json& object, const std::string& where, Example& example) {
+  for (const char* key : {"prompt", "completion"})
+    if (object.contains(key)) expected(where, key, "nothing beside messages");
+  example.messages = parse_messages(object["messages"], where);
+  if (example.device_id.empty()) expected(where, "device_id", "a name");
+  if (!object.contains("meta")) return;
+  read_meta(object["meta"], where, example);
+  if (example.kind != TaskKind::kText) expected(where, "meta.kind", "text for a conversation");
+}
+
 void check(const Example& example, const std::string& where) {
   if (example.device_id.empty()) expected(where, "device_id", "a name");
   if (example.prompt.empty()) expected(where, "prompt", "text");
@@ -108,6 +139,15 @@ void check(const Example& example, const std::string& where) {
 }  // namespace
 
 std::string to_json_line(const Example& example) {
+  if (!example.messages.empty()) {
+    Json messages = Json::array();
+    for (const ChatMessage& m : example.messages)
+      messages.push_back({{"role", m.role}, {"content", m.content}});
+    return Json{{"device_id", example.device_id},
+                {"messages", std::move(messages)},
+                {"meta", {{"task", example.task}, {"kind", kind_name(example.kind)}}}}
+        .dump();
+  }
   Json meta{{"task", example.task}, {"kind", kind_name(example.kind)}};
   for (const LabelSlot& slot : example.slots)
     meta["slots"].push_back({{"name", slot.name}, {"prefix", slot.prefix}, {"labels", slot.labels}});
@@ -123,6 +163,10 @@ Example parse_example(std::string_view json, const std::string& where) {
   if (!object.is_object()) expected(where, "line", "one JSON object in valid UTF-8");
   Example example;
   example.device_id = text(member(object, "device_id", where, "device_id"), where, "device_id");
+  if (object.contains("messages")) {
+    read_conversation(object, where, example);
+    return example;
+  }
   example.prompt = text(member(object, "prompt", where, "prompt"), where, "prompt");
   example.completion = text(member(object, "completion", where, "completion"), where, "completion");
   if (example.completion.empty()) expected(where, "completion", "one space and an answer");
@@ -131,11 +175,23 @@ Example parse_example(std::string_view json, const std::string& where) {
   return example;
 }
 
+std::vector<Example> one_per_answer(Example example) {
+  std::vector<Example> examples;
+  for (std::size_t i = 0; i + 1 < example.messages.size(); ++i) {
+    if (example.messages[i].role != "assistant") continue;
+    Example& earlier = examples.emplace_back(example);
+    earlier.messages.resize(i + 1);
+  }
+  examples.push_back(std::move(example));
+  return examples;
+}
+
 std::vector<Example> load_examples(const fs::path& file) {
   std::vector<Example> examples;
   for_each_line(file, [&](std::size_t number, std::string_view line) {
-    if (!line.empty())
-      examples.push_back(parse_example(line, file.string() + ":" + std::to_string(number)));
+    if (line.empty()) return;
+    auto some = one_per_answer(parse_example(line, file.string() + ":" + std::to_string(number)));
+    std::move(some.begin(), some.end(), std::back_inserter(examples));
   });
   return examples;
 }

@@ -20,11 +20,16 @@ std::string to_json_line(const Example& example);
 
 /// Strict: throws IoError "where: field: expected …". Unknown keys inside `meta` are ignored. Without
 /// `meta.kind` an example with slots is a label, one whose answer is a number a forecast, any other
-/// text.
+/// text. A conversation ends with an assistant message and is text.
 /// @param where  "file:line" for messages
 Example parse_example(std::string_view json, const std::string& where);
 
-/// Plain or gzip JSONL; empty lines are skipped. Throws IoError with file:line.
+/// A conversation as one example for each of its assistant messages, which ends with it: all of them
+/// are learnt, each from what was said before it. Any other example as it is.
+std::vector<Example> one_per_answer(Example example);
+
+/// Plain or gzip JSONL, a conversation one example an answer; empty lines are skipped. Throws IoError
+/// with file:line.
 std::vector<Example> load_examples(const std::filesystem::path& file);
 void write_examples(const std::filesystem::path& file,
                     std::span<const Example> examples);  ///< atomic; throws IoError

@@ -1,9 +1,10 @@
 #include <algorithm>
+#include <utility>
 
 #include "lora/trainer.h"
+#include "model/chat_template.h"
 
 namespace fennec {
-
 namespace {
 
 /// Drops ids after a leading begin-of-text until `ids` fits. The completion is kept whole unless it
@@ -22,25 +23,65 @@ void shorten(TokenizedExample& example, TokenId bos, std::size_t max_tokens) {
   if (ids.size() > max_tokens) ids.resize(max_tokens);
 }
 
+using Ids = std::vector<TokenId>;
+
+/// Context, then what is learnt. Generation continues from the ids of the context alone, so training
+/// must begin with exactly those.
+/// @param whole  ids of both as one text  @param alone  makes those of the second by itself
+template <class Alone>
+TokenizedExample continue_ids(const Ids& context, Ids whole, Alone alone) {
+  TokenizedExample result;
+  result.prompt_tokens = context.size();
+  const bool continues =
+      whole.size() >= context.size() && std::equal(context.begin(), context.end(), whole.begin());
+  result.ids = continues ? std::move(whole) : context;
+  if (!continues) {
+    const Ids rest = alone();
+    result.ids.insert(result.ids.end(), rest.begin(), rest.end());
+  }
+  return result;
+}
+
+/// Part of a rendered conversation, with the markup inside it.
+RenderedChat part_of(const RenderedChat& chat, Span span) {
+  RenderedChat part{chat.text.substr(span.begin, span.end - span.begin), {}, {}};
+  for (const Span& markup : chat.markup) {
+    const Span inside{std::max(markup.begin, span.begin), std::min(markup.end, span.end)};
+    if (inside.begin < inside.end)
+      part.markup.push_back({inside.begin - span.begin, inside.end - span.begin});
+  }
+  return part;
+}
+
+/// The last answer, with the token that ends the turn, after everything before it.
+TokenizedExample tokenize_conversation(const Tokenizer& tokenizer, const Example& example) {
+  const RenderedChat chat =
+      ChatTemplate::of(tokenizer).render(example.messages, /*add_generation_prompt=*/false);
+  FENNEC_CHECK(!chat.answers.empty(), "a conversation example ends with an assistant message");
+  const Span answer = chat.answers.back();
+  const auto encode = [&](Span span) { return encode_chat(tokenizer, part_of(chat, span)); };
+  return continue_ids(encode({0, answer.begin}), encode({0, answer.end}),
+                      [&] { return encode(answer); });
+}
+
+TokenizedExample tokenize_completion(const Tokenizer& tokenizer, const Example& example) {
+  const EncodeOptions untrusted{true, false};
+  TokenizedExample result =
+      continue_ids(tokenizer.encode(example.prompt, untrusted),
+                   tokenizer.encode(example.prompt + example.completion, untrusted), [&] {
+                     return tokenizer.encode(example.completion, {false, false});
+                   });
+  if (!tokenizer.eos().empty()) result.ids.push_back(tokenizer.eos().front());
+  return result;
+}
+
 }  // namespace
 
 TokenizedExample tokenize_example(const Tokenizer& tokenizer, const Example& example,
                                   std::size_t max_tokens) {
   FENNEC_CHECK(max_tokens >= 2);
-  const EncodeOptions untrusted{true, false};
-  const auto prompt = tokenizer.encode(example.prompt, untrusted);
-  TokenizedExample result;
-  result.ids = tokenizer.encode(example.prompt + example.completion, untrusted);
-  // Generation continues from the ids of the prompt alone, so training must begin with exactly those.
-  const bool continues = result.ids.size() >= prompt.size() &&
-                         std::equal(prompt.begin(), prompt.end(), result.ids.begin());
-  if (!continues) {
-    result.ids = prompt;
-    const auto completion = tokenizer.encode(example.completion, {false, false});
-    result.ids.insert(result.ids.end(), completion.begin(), completion.end());
-  }
-  result.prompt_tokens = prompt.size();
-  if (!tokenizer.eos().empty()) result.ids.push_back(tokenizer.eos().front());
+  TokenizedExample result = example.messages.empty() ? tokenize_completion(tokenizer, example)
+                                                     : tokenize_conversation(tokenizer, example);
   shorten(result, tokenizer.bos(), max_tokens);
   return result;
 }

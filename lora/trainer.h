@@ -20,13 +20,15 @@ namespace fennec {
 
 class CausalLm;
 
-/// An example as token ids: prompt then completion then end-of-text; loss on the latter two only.
+/// An example as token ids: prompt then completion then end-of-text; loss on the latter two only. Of a
+/// conversation, all before the last answer is the prompt, and the end of the turn ends it.
 struct TokenizedExample {
   std::vector<TokenId> ids;
   std::size_t prompt_tokens = 0;  ///< ids before this are context (label −100)
 };
 
-/// @param max_tokens  a longer example loses the start of its prompt
+/// @param max_tokens  a longer example loses the start of its prompt. Throws ConfigError when a
+/// conversation meets a tokenizer without a known chat format.
 TokenizedExample tokenize_example(const Tokenizer& tokenizer, const Example& example,
                                   std::size_t max_tokens);
 std::vector<TokenizedExample> tokenize_examples(const Tokenizer& tokenizer,

@@ -83,6 +83,47 @@ TEST_CASE("the kind of an example is told by its answer when nothing says it") {
   CHECK(kind(R"("completion":" 3","meta":{"rows":[1,2],"more":null})") == TaskKind::kForecast);
 }
 
+TEST_CASE("a conversation is one example for each answer, learnt from what was said before it") {
+  const test::TempDir root;
+  const std::string line =
+      R"({"device_id":"d","messages":[{"role":"system","content":"S"},{"role":"user","content":"A?"},)"
+      R"({"role":"assistant","content":"B"},{"role":"user","content":"C?"},{"role":"assistant","content":"D"}],)"
+      R"("meta":{"task":"talk","kind":"text"}})";
+  const Example whole = parse_example(line, "x:1");
+  CHECK(whole.kind == TaskKind::kText);
+  CHECK(whole.task == "talk");
+  CHECK(to_json_line(whole) == line);
+  write_file_atomically(root / "talk.jsonl", to_json_line(label_example()) + "\n" + line + "\n");
+  const auto examples = load_examples(root / "talk.jsonl");
+  REQUIRE(examples.size() == 3);
+  CHECK(examples[0].messages.empty());
+  CHECK(examples[1].messages.size() == 3);
+  CHECK(examples[1].messages.back().content == "B");
+  CHECK(examples[2].messages.size() == 5);
+}
+
+TEST_CASE("a conversation says which of its fields is wrong") {
+  const auto has = [](const std::string& rest, const std::string& part) {
+    CAPTURE(rest);
+    CHECK(refusal(R"({"device_id":"d",)" + rest + "}").find("x.jsonl:7: " + part + ": expected") == 0);
+  };
+  const std::string good =
+      R"("messages":[{"role":"user","content":"A"},{"role":"assistant","content":"B"}])";
+  CHECK(refusal(R"({"device_id":"d",)" + good + "}") == "accepted");
+  has(R"("messages":[])", "messages");
+  has(R"("messages":{})", "messages");
+  has(R"("messages":[1])", "messages[0]");
+  has(R"("messages":[{"content":"A"}])", "messages[0].role");
+  has(R"("messages":[{"role":"tool","content":"A"}])", "messages[0].role");
+  has(R"("messages":[{"role":"user","content":"A"},{"role":"assistant","content":3}])",
+      "messages[1].content");
+  has(R"("messages":[{"role":"user","content":"A"}])", "messages");
+  has(good + R"(,"prompt":"x")", "prompt");
+  has(good + R"(,"completion":" x")", "completion");
+  has(good + R"(,"meta":{"kind":"label"})", "meta.kind");
+  has(good + R"(,"meta":[])", "meta");
+}
+
 TEST_CASE("a device directory is read back as it was written") {
   const test::TempDir root;
   DeviceData device;

@@ -1,7 +1,12 @@
 #include <doctest/doctest.h>
 
+#include <fstream>
+
+#include "core/error.h"
 #include "lora/trainer.h"
+#include "model/chat_template.h"
 #include "tests/support/shared.h"
+#include "tests/support/temp_dir.h"
 
 using namespace fennec;  // NOLINT: test
 
@@ -66,4 +71,32 @@ TEST_CASE("a long example loses the start of its prompt, never its answer") {
     CHECK(cut.ids.size() == limit);
     CHECK(cut.prompt_tokens == 1);
   }
+}
+
+TEST_CASE("a conversation is learnt from its last answer on, which ends with the turn") {
+  FENNEC_NEEDS_SHARED("tokenizers/qwen2");
+  const test::TempDir dir;
+  std::filesystem::copy_file(test::shared("tokenizers/qwen2/tokenizer.json"), dir / "tokenizer.json");
+  std::ofstream(dir / "chat_template.jinja") << "<|im_start|> <|im_end|>";
+  const Tokenizer tokenizer = Tokenizer::load(dir.path());
+  const TokenId end = tokenizer.id_of("<|im_end|>");
+  for (const std::string answer : {"C.", "\n\nC", "<|im_end|>", "", " C "}) {
+    CAPTURE(answer);
+    Example example;
+    example.messages = {{"user", "A?"}, {"assistant", "B"}, {"user", "B?"}};
+    const Ids prompt = encode_chat(tokenizer, ChatTemplate::of(tokenizer).render(
+                                                  example.messages, /*add_generation_prompt=*/true));
+    example.messages.push_back({"assistant", answer});
+    const TokenizedExample got = tokenize_example(tokenizer, example, 512);
+    const auto split = got.ids.begin() + static_cast<std::ptrdiff_t>(got.prompt_tokens);
+    CHECK(Ids(got.ids.begin(), split) == prompt);  // what generation would start from
+    CHECK(got.ids.back() == end);
+    CHECK(std::count(split, got.ids.end(), end) == 1);  // a spelled one is plain text
+    CHECK(tokenizer.decode(Ids(split, got.ids.end()), false) == answer + "<|im_end|>");
+  }
+  Example example;
+  example.messages = {{"user", "A?"}, {"assistant", "B"}};
+  CHECK_THROWS_AS(
+      tokenize_example(Tokenizer::load(test::shared("pretrained/stories260K")), example, 64),
+      ConfigError);
 }
