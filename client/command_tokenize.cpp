@@ -17,7 +17,7 @@ struct Options {
 
 int tokenize(const Options& options) {
   const Tokenizer tokenizer = Tokenizer::load(options.base);
-  for_each_json_line(std::cin, "stdin", [&](const nlohmann::json& line) {
+  for_each_json_line(std::cin, "stdin", [&](const nlohmann::json& line, const std::string&) {
     nlohmann::json out;
     if (options.decode)
       out["text"] = tokenizer.decode(line.at("ids").get<std::vector<TokenId>>(), options.no_special);

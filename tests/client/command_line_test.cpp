@@ -194,9 +194,13 @@ TEST_CASE("command line: generate continues with the reference's greedy tokens")
   REQUIRE(prompt == tokenizer.encode("Once"));
   REQUIRE(ids.size() == 20);
   for (std::size_t i = 0; i < 20; ++i) CHECK(ids[i] == greedy[prompt.size() + i]);
+  CHECK(out["finish_reason"] == "length");
+  CHECK(out["adapter"] == "base");
   const auto text = out["completion"].get<std::string>();
   CHECK(text.starts_with(" upon a time"));
-  CHECK(run_client("generate --max-new 20 --base " + base(), "Once\n").out == text + "\n");
+  const ProgramRun plain = run_client("generate --max-new 20 --base " + base(), "Once\n");
+  CHECK(plain.out == text + "\n");
+  CHECK(contains(plain.err, "tokens/s"));
   CHECK(run_client("generate --base " + base()).exit_code == 2);
 }
 

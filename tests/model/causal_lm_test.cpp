@@ -1,5 +1,6 @@
 #include "model/causal_lm.h"
 
+#include "core/error.h"
 #include "model/attention_mask.h"
 #include "model/generate.h"
 #include "model/kv_cache.h"
@@ -104,7 +105,12 @@ TEST_CASE("generate: a batch of unequal prompts equals each alone, token by toke
   options.max_new_tokens = 12;
   options.stop = {3, 17, 40};
   std::vector<std::vector<TokenId>> streamed(prompts.size());
-  options.on_token = [&](std::size_t i, TokenId id) { streamed[i].push_back(id); };
+  std::vector<FinishReason> reasons(prompts.size());
+  options.on_token = [&](std::size_t i, TokenId id) {
+    streamed[i].push_back(id);
+    return true;
+  };
+  options.on_finish = [&](std::size_t i, FinishReason reason) { reasons[i] = reason; };
   const auto answers = generate(*model, prompts, options);
   CHECK(streamed == answers);
   CHECK(answers[0].empty());
@@ -121,12 +127,52 @@ TEST_CASE("generate: a batch of unequal prompts equals each alone, token by toke
       ids.push_back(next);
     }
     CHECK(answers[i] == slow);
+    CHECK(reasons[i] == (slow.size() < 12 ? FinishReason::kStop : FinishReason::kLength));
   }
 }
 
-TEST_CASE("generate: ends at the context limit") {
+TEST_CASE("generate: ends at the context limit, and refuses a prompt beyond it") {
   const auto model = random_llama(small_config());
   GenerateOptions options;
   options.max_new_tokens = 100;
-  CHECK(generate(*model, {std::vector<TokenId>(60, 1)}, options).at(0).size() <= 4);
+  FinishReason reason = FinishReason::kStop;
+  options.on_finish = [&](std::size_t, FinishReason why) { reason = why; };
+  CHECK(generate(*model, {std::vector<TokenId>(60, 1)}, options).at(0).size() == 4);
+  CHECK(reason == FinishReason::kContext);
+  CHECK(generate(*model, {std::vector<TokenId>(64, 1)}, options).at(0).empty());
+  CHECK_THROWS_AS(generate(*model, {{1}, std::vector<TokenId>(65, 1)}, options), ConfigError);
+}
+
+TEST_CASE("generate: drawn answers depend on seed and prompt number, not on the batch") {
+  const auto model = random_llama(small_config());
+  const std::vector<std::vector<TokenId>> prompts = {{5, 7}, {1}, {9, 9, 9, 2}, {1}};
+  GenerateOptions options;
+  options.max_new_tokens = 10;
+  options.sampling.temperature = 1;
+  options.seed = Seed(4);
+  const auto together = generate(*model, prompts, options);
+  CHECK(generate(*model, prompts, options) == together);
+  CHECK(together[1] != together[3]);  // the same prompt, draws of its own
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    options.first_prompt = i;
+    CHECK(generate(*model, {prompts[i]}, options).at(0) == together[i]);
+  }
+  options.first_prompt = 0;
+  options.seed = Seed(5);
+  CHECK(generate(*model, prompts, options) != together);
+}
+
+TEST_CASE("generate: suppressed ids are never chosen, a watcher ends an answer") {
+  const auto model = random_llama(small_config());
+  GenerateOptions options;
+  options.max_new_tokens = 20;
+  for (TokenId id = 1; id < 60; ++id)
+    if (id != 4 && id != 8) options.suppressed.push_back(id);
+  for (const double temperature : {0.0, 5.0}) {
+    options.sampling.temperature = temperature;
+    const auto answers = generate(*model, {{3}}, options);
+    for (const TokenId id : answers.at(0)) CHECK((id == 0 || id == 4 || id == 8));
+  }
+  options.on_token = [count = 0](std::size_t, TokenId) mutable { return ++count < 5; };
+  CHECK(generate(*model, {{3}}, options).at(0).size() == 5);
 }
