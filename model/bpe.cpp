@@ -1,5 +1,6 @@
 #include "model/bpe.h"
 
+#include <array>
 #include <limits>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -77,6 +78,12 @@ Bpe::Bpe(const JsonNode& node, const std::unordered_set<TokenId>& reserved)
   refuse_affix(node, "continuing_subword_prefix");
   refuse_affix(node, "end_of_word_suffix");
   vocabulary_ = read_vocabulary(node);
+  for (char32_t c = 0; c < low_characters_.size(); ++c) {
+    std::string character;
+    unicode::append(character, c);
+    const auto it = vocabulary_.find(character);
+    low_characters_[c] = it == vocabulary_.end() ? -1 : it->second;
+  }
   read_merges(node);
   fuse_unknown_ = node.flag("fuse_unk", false);
   whole_words_first_ = node.flag("ignore_merges", false);
@@ -129,15 +136,21 @@ void Bpe::encode(std::string_view word, std::vector<TokenId>& out) const {
   out.insert(out.end(), ids.begin(), ids.end());
 }
 
+TokenId Bpe::id_of_character(std::string_view character) const {
+  const char32_t c = unicode::decode_at(character, 0).code_point;
+  if (c < low_characters_.size()) return low_characters_[c];
+  const auto it = vocabulary_.find(character);
+  return it == vocabulary_.end() ? -1 : it->second;
+}
+
 std::vector<TokenId> Bpe::symbols(std::string_view word) const {
   std::vector<TokenId> out;
   bool previous_unknown = false;
   for (std::size_t at = 0; at < word.size();) {
     const std::string_view character = word.substr(at, unicode::sequence_length(word[at]));
     at += character.size();
-    const auto it = vocabulary_.find(character);
-    if (it != vocabulary_.end()) {
-      out.push_back(it->second);
+    if (const TokenId id = id_of_character(character); id >= 0) {
+      out.push_back(id);
     } else if (!fall_back_to_bytes(character, out)) {
       if (unknown_ >= 0 && !(fuse_unknown_ && previous_unknown)) out.push_back(unknown_);
       previous_unknown = true;
@@ -161,9 +174,29 @@ const Bpe::Merge* Bpe::merge_of(TokenId left, TokenId right) const {
   return it == merges_.end() ? nullptr : &it->second;
 }
 
+/// Looks at every pair for each merge: for the few symbols of most words this is less work than a heap.
+void Bpe::merge_few(std::vector<TokenId>& ids) const {
+  std::array<const Merge*, kFewSymbols> joins{};  // of each symbol with the next
+  std::size_t n = ids.size();
+  for (std::size_t i = 0; i + 1 < n; ++i) joins[i] = merge_of(ids[i], ids[i + 1]);
+  while (n > 1) {
+    std::size_t best = n;
+    for (std::size_t i = 0; i + 1 < n; ++i)
+      if (joins[i] && (best == n || joins[i]->rank < joins[best]->rank)) best = i;
+    if (best == n) break;
+    ids[best] = joins[best]->id;
+    --n;
+    for (std::size_t i = best + 1; i < n; ++i) ids[i] = ids[i + 1], joins[i] = joins[i + 1];
+    if (best > 0) joins[best - 1] = merge_of(ids[best - 1], ids[best]);
+    joins[best] = best + 1 < n ? merge_of(ids[best], ids[best + 1]) : nullptr;
+  }
+  ids.resize(n);
+}
+
 /// Linked list of live symbols and a heap of candidates; stale candidates are passed over when they
 /// surface.
 void Bpe::merge(std::vector<TokenId>& ids) const {
+  if (ids.size() <= kFewSymbols) return merge_few(ids);
   const std::size_t n = ids.size(), none = n;
   std::vector<std::size_t> next(n), previous(n);
   std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> queue;

@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -44,10 +45,15 @@ class Bpe {
   void read_merges(const JsonNode& node);
   std::vector<TokenId> symbols(std::string_view word) const;
   bool fall_back_to_bytes(std::string_view character, std::vector<TokenId>& out) const;
+  TokenId id_of_character(std::string_view character) const;  ///< −1 when it is no token
   void merge(std::vector<TokenId>& symbols) const;
+  void merge_few(std::vector<TokenId>& symbols) const;
   const Merge* merge_of(TokenId left, TokenId right) const;
 
+  static constexpr std::size_t kFewSymbols = 24;
   Vocabulary vocabulary_;
+  /// Ids of the first characters of Unicode, −1 = none; byte-level stand-ins are among them.
+  std::array<TokenId, 0x180> low_characters_{};
   std::unordered_map<std::uint64_t, Merge> merges_;  ///< (left, right) → what they join to
   std::vector<TokenId> byte_tokens_;  ///< id of "<0x00>" …, −1 = absent; empty without byte fallback
   std::unordered_set<TokenId> reserved_;

@@ -80,7 +80,7 @@ TEST_CASE("bpe_trainer: its words are cut into the tokens that obvious BPE gives
     ranks.emplace(merge.get<std::string>(), ranks.size());
   RandomStream random(Seed(5).child("words"));
   for (int i = 0; i < 500; ++i) {
-    std::string word(1 + random.below(12), ' ');  // letters only: one word to the pre-tokenizer
+    std::string word(1 + random.below(40), ' ');  // letters only: one word to the pre-tokenizer
     for (char& c : word) c = "aceltrhvsn"[random.below(10)];
     std::vector<std::string> symbols;
     for (const char c : word) symbols.push_back(bytes_to_chars({&c, 1}));
