@@ -39,7 +39,16 @@ class ChatLoop {
     return true;
   }
 
-  void ask() { say("you> "); }
+  /// The next line of `in`; false at its end.
+  bool ask(std::istream& in, std::string& line) {
+    say("you> ");
+    if (!std::getline(in, line)) {
+      say("\n");
+      return false;
+    }
+    if (line.ends_with('\r')) line.pop_back();
+    return true;
+  }
 
  private:
   struct Command {
@@ -133,11 +142,8 @@ void generate_chat(GenerateSession& session, const GenerateRequest& request, std
                    std::ostream& out, bool terminal) {
   ChatLoop loop(session, request, out, terminal);
   std::string line;
-  do {
-    loop.ask();
-    if (!std::getline(in, line)) break;
-    if (line.ends_with('\r')) line.pop_back();
-  } while (loop.take(line));
+  while (loop.ask(in, line) && loop.take(line)) {
+  }
 }
 
 }  // namespace fennec
