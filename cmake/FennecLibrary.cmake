@@ -1,7 +1,9 @@
-# fennec_library(NAME SOURCES … USES folder… LIBS target…): one folder = one static library.
+# fennec_library(NAME [GLUE] SOURCES … USES folder… LIBS target…): one folder = one static library.
+# GLUE: control flow around the work and command lines, where building quickly matters and running does not; compiled
+# with little optimisation over one precompiled header.
 # USES is the only place where "who may include whom" is written; tests/layers_test.cmake checks the sources against it.
 function(fennec_library name)
-  cmake_parse_arguments(arg "" "" "SOURCES;USES;LIBS" ${ARGN})
+  cmake_parse_arguments(arg "GLUE" "" "SOURCES;USES;LIBS" ${ARGN})
   if(arg_SOURCES)
     add_library(fennec_${name} STATIC ${arg_SOURCES})
     target_include_directories(fennec_${name} PUBLIC ${PROJECT_SOURCE_DIR})
@@ -16,14 +18,22 @@ function(fennec_library name)
     target_link_libraries(fennec_${name} ${kind} fennec_${used})
   endforeach()
   target_link_libraries(fennec_${name} ${kind} ${arg_LIBS})
+  if(arg_GLUE)
+    target_compile_options(fennec_${name} PRIVATE $<$<CONFIG:Release>:-O1>)
+    target_include_directories(fennec_${name} SYSTEM PRIVATE ${CLI11_INCLUDE})
+    target_precompile_headers(fennec_${name} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/glue_pch.h)
+  endif()
   set_property(GLOBAL APPEND PROPERTY FENNEC_FOLDERS ${name})
   set_property(GLOBAL PROPERTY FENNEC_USES_${name} "${arg_USES}")
 endfunction()
 
-# fennec_program(NAME FOLDER): NAME from FOLDER/main.cpp.
+# fennec_program(NAME FOLDER): NAME from FOLDER/main.cpp; glue, as its folder.
 function(fennec_program name folder)
   add_executable(${name} main.cpp)
   target_link_libraries(${name} PRIVATE fennec_${folder} fennec_warnings)
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
+  target_include_directories(${name} SYSTEM PRIVATE ${CLI11_INCLUDE})
+  target_precompile_headers(${name} REUSE_FROM fennec_${folder})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 endfunction()
 
@@ -39,6 +49,7 @@ function(fennec_test folder)
   endif()
   add_executable(${folder}_tests ${sources} ${CMAKE_CURRENT_SOURCE_DIR}/support/doctest_main.cpp)
   target_link_libraries(${folder}_tests PRIVATE ${arg_LIBS} fennec_warnings)
+  target_compile_options(${folder}_tests PRIVATE $<$<CONFIG:Release>:-O1>)
   target_compile_definitions(${folder}_tests PRIVATE FENNEC_SHARED="${FENNEC_SHARED}" FENNEC_SOURCE="${PROJECT_SOURCE_DIR}"
                              FENNEC_BIN="${CMAKE_BINARY_DIR}/bin")
   doctest_discover_tests(${folder}_tests TEST_PREFIX "${folder}: "
