@@ -3,9 +3,10 @@
 // Decoding: each codec's time and bytes beside a copy of the decoded update.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <numeric>
+#include <span>
 
 #include "aggregation/aggregator.h"
 #include "aggregation/codec.h"
