@@ -33,7 +33,7 @@ void check_ids(const std::vector<std::int64_t>& ids, const CausalLm& model) {
 
 int write_logits(const Options& options) {
   const at::NoGradGuard no_grad;
-  const LoadedModel loaded = load_model(options.base, options.adapter);
+  const AdaptedModel loaded = load_adapted_model(options.base, options.adapter);
   check_ids(options.ids, *loaded.model);
   const auto tokens = static_cast<std::int64_t>(options.ids.size());
   const at::Tensor ids = at::tensor(options.ids, at::kLong).view({1, tokens});                 // [1, T]

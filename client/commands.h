@@ -21,6 +21,7 @@ using Action = std::function<int()>;
   X(generate)                     \
   X(tokenize)                     \
   X(logits)                       \
+  X(export)                       \
   X(doctor)
 
 /// Each adds its subcommand with help, options and an example; when chosen, parsing sets `action`.

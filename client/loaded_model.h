@@ -9,15 +9,21 @@
 
 namespace fennec {
 
-/// A base model with its tokenizer and, if asked for, an adapter attached to it.
-struct LoadedModel {
-  Tokenizer tokenizer;
+/// A base model with, if asked for, an adapter attached to it.
+struct AdaptedModel {
   std::unique_ptr<CausalLm> model;
   std::unique_ptr<PeftAdapter> adapter;        ///< null without one
   std::unique_ptr<LoraAttachment> attachment;  ///< goes before what it refers to
 };
 
+/// The same with its tokenizer.
+struct LoadedModel : AdaptedModel {
+  Tokenizer tokenizer;
+};
+
 /// @param adapter  a PEFT directory; empty = the base model alone.  Throws IoError.
+AdaptedModel load_adapted_model(const std::filesystem::path& base,
+                                const std::filesystem::path& adapter);
 LoadedModel load_model(const std::filesystem::path& base, const std::filesystem::path& adapter);
 
 }  // namespace fennec

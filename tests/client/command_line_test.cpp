@@ -59,8 +59,8 @@ TEST_CASE("command line: help teaches by example, for the program and for each c
   const ProgramRun help = run_client("--help");
   CHECK(help.exit_code == 0);
   CHECK(contains(help.out, "Exit codes"));
-  for (const char* command :
-       {"run", "prepare", "collect", "train", "evaluate", "generate", "tokenize", "logits", "doctor"}) {
+  for (const char* command : {"run", "prepare", "collect", "train", "evaluate", "generate", "tokenize",
+                              "logits", "export", "doctor"}) {
     CAPTURE(std::string(command));
     CHECK(contains(help.out, command));
     const ProgramRun own = run_client(std::string(command) + " --help");
