@@ -48,6 +48,15 @@ def require_close(ours, theirs):
     return f"max difference {difference:.1e}"
 
 
+def randomise(tuned):
+    """Gives every tensor of an adapter something to say."""
+    generator = torch.Generator().manual_seed(9)
+    with torch.no_grad():
+        for name, parameter in tuned.named_parameters():
+            if "lora_" in name:
+                parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.05)
+
+
 def compare_base(fennec, base, work):
     model = load(base)
     ids = some_ids(model)
@@ -87,11 +96,7 @@ def compare_theirs(fennec, base, work, options):
     model = load(base)
     ids = some_ids(model)
     tuned = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **options)).eval()
-    generator = torch.Generator().manual_seed(9)
-    with torch.no_grad():
-        for name, parameter in tuned.named_parameters():
-            if "lora_" in name:
-                parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.05)
+    randomise(tuned)
     theirs = logits_of(tuned, ids)
     tuned.save_pretrained(work / "theirs")
     return require_close(fennec.logits(base, ids.tolist(), work, work / "theirs"), theirs)

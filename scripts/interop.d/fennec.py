@@ -36,3 +36,6 @@ class Fennec:
 
     def train(self, base, config, data, out):
         self._run("train", "--base", base, "--config", config, "--data", data, "--out", out)
+
+    def export(self, base, adapter, out, dtype):
+        self._run("export", "--base", base, "--adapter", adapter, "--out", out, "--dtype", dtype)

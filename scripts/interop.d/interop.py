@@ -7,6 +7,7 @@ import tempfile
 import traceback
 
 import adapters
+import families
 import tokenizer_texts
 from fennec import Fennec
 
@@ -22,24 +23,32 @@ def checks(fennec, base, work):
         yield f"Fennec loads an adapter that peft wrote ({name})", lambda o=options: adapters.compare_theirs(fennec, base, work, o)
 
 
+def run(label, named_checks):
+    """@return how many failed"""
+    failed = 0
+    for name, check in named_checks:
+        try:
+            print(f"PASS {label}: {name}: {check()}", flush=True)
+        except Exception:
+            failed += 1
+            print(f"FAIL {label}: {name}\n{traceback.format_exc()}", flush=True)
+    return failed
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--client", required=True, type=pathlib.Path, help="the fennec-client program")
-    parser.add_argument("--base", action="append", type=pathlib.Path, help="Hugging Face directory to check with")
+    parser.add_argument("--base", action="append", type=pathlib.Path,
+                        help="Hugging Face directory to check with, instead of those of the project and of every model family")
     args = parser.parse_args()
     bases = args.base or [b for b in BASES if (b / "config.json").exists()]
-    if not bases:
-        sys.exit("interop: no base model to check with")
-    failed = 0
+    fennec, failed = Fennec(args.client), 0
     for base in bases:
         with tempfile.TemporaryDirectory() as work:
-            fennec = Fennec(args.client)
-            for name, check in checks(fennec, base, pathlib.Path(work)):
-                try:
-                    print(f"PASS {base.name}: {name}: {check()}", flush=True)
-                except Exception:
-                    failed += 1
-                    print(f"FAIL {base.name}: {name}\n{traceback.format_exc()}", flush=True)
+            failed += run(base.name, checks(fennec, base, pathlib.Path(work)))
+    for name in [] if args.base else families.names():
+        with tempfile.TemporaryDirectory() as work:
+            failed += run(name, families.checks(fennec, name, pathlib.Path(work)))
     sys.exit(1 if failed else 0)
 
 
