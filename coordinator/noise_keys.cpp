@@ -24,7 +24,7 @@ fs::path NoiseKeys::file_of(RoundId round) const {
 }
 
 SecretKey NoiseKeys::read_or_make(const fs::path& file) const {
-  SecretKey key{};
+  SecretKey key;
   if (!fs::exists(file)) {
     key = random_key();
     write_file_atomically(file, key, 0600);

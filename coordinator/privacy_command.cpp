@@ -132,8 +132,7 @@ std::string privacy_plan_text(const PrivacyPlanCommand& c) {
   const auto epsilon_at = [&](double z) {
     return epsilon_bound(accounting, {{rate, z, c.rounds, c.mechanism == "tree"}}, c.delta).epsilon;
   };
-  // An ε of PLD takes a good part of a second: four digits are enough.
-  const double z = calibrate_noise(epsilon_at, c.epsilon, accounting == Accounting::kPld ? 1e-4 : 1e-7);
+  const double z = calibrate_noise(epsilon_at, c.epsilon);
   const double epsilon = epsilon_at(z);
   // The mean over the cohort has noise z·C/m; with local noise each device adds z·C of its own.
   const double relative = z / (c.mechanism == "local" ? std::sqrt(cohort) : cohort);

@@ -53,7 +53,7 @@ void fields(Visitor& v, DpConfig& c) {
     "fixed (cohorts of cohort_size, no amplification claimed) or poisson (central: each device joins "
     "a round by itself with probability cohort_size/population, in secret)");
   v("population", c.population, "poisson: devices that cohorts are drawn from");
-  v("accountant", c.accountant, "rdp, or pld (tighter, part of a second an epsilon)");
+  v("accountant", c.accountant, "rdp, or pld (tighter, a second a round)");
   v("adaptive_clip", c.adaptive_clip, "");
 }
 

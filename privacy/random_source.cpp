@@ -33,10 +33,8 @@ void SystemRandom::fill(std::span<std::byte> out) {
   }
 }
 
-SecretKey::~SecretKey() { OPENSSL_cleanse(data(), size()); }
-
 SecretKey random_key() {
-  SecretKey key{};
+  SecretKey key;
   SystemRandom().fill(key);
   return key;
 }
@@ -57,6 +55,7 @@ KeyedRandom::KeyedRandom(const SecretKey& key, std::string_view label)
   const bool ready = state_->cipher != nullptr && made != nullptr && size == derived.size() &&
                      EVP_EncryptInit_ex(state_->cipher, EVP_aes_256_ctr(), nullptr,
                                         bytes_of(std::as_const(derived).data()), counter.data()) == 1;
+  OPENSSL_cleanse(derived.data(), derived.size());
   if (!ready) throw IoError("OpenSSL cannot set up AES-256-CTR");
 }
 

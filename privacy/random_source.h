@@ -30,10 +30,7 @@ class SystemRandom final : public RandomSource {
   Generator generator_;
 };
 
-/// Wiped when it goes.
-struct SecretKey : std::array<std::byte, 32> {
-  ~SecretKey();
-};
+using SecretKey = std::array<std::byte, 32>;
 SecretKey random_key();  ///< from SystemRandom
 
 /// AES-256 in counter mode under HMAC-SHA-256(key, label): a secret key gives the same bytes for a

@@ -6,9 +6,9 @@
 
 namespace fennec {
 
-double calibrate_noise(const std::function<double(double)>& epsilon, double target, double tolerance) {
-  constexpr double kMost = 1e6;
-  FENNEC_CHECK(target > 0 && tolerance > 0);
+double calibrate_noise(const std::function<double(double)>& epsilon, double target) {
+  constexpr double kMost = 1e6, kTolerance = 1e-7;
+  FENNEC_CHECK(target > 0);
   double low = 0, high = 1;
   while (!(epsilon(high) <= target)) {
     low = high;
@@ -17,7 +17,7 @@ double calibrate_noise(const std::function<double(double)>& epsilon, double targ
       throw ConfigError(
           fmt::format("no noise multiplier up to {:g} gives an epsilon of {:g}", kMost, target));
   }
-  while (high - low > tolerance) {
+  while (high - low > kTolerance) {
     const double middle = (low + high) / 2;
     (epsilon(middle) <= target ? high : low) = middle;
   }

@@ -17,7 +17,7 @@ using namespace fennec::test;
 namespace {
 
 const std::vector<ClientId> kClients = {{"a"}, {"b"}};
-constexpr int kRounds = 2;
+constexpr int kRounds = 3;
 
 struct Crash {};
 
@@ -164,10 +164,10 @@ TEST_CASE("privacy of a run: beyond the budget nothing is released, and a round 
   const TempDir dir;
   write_tiny_base(dir / "base");
   Experiment experiment = private_experiment(dir / "base", "central");
-  experiment.privacy.dp.epsilon = epsilon_bound(Accounting::kRdp, {{1, 2, 1}}, 1e-5).epsilon + 0.01;
+  experiment.privacy.dp.epsilon = epsilon_bound(Accounting::kRdp, {{1, 2, 2}}, 1e-5).epsilon + 0.01;
   const RunDirectory run = make_run(dir, experiment);
   RunStore store(run);
-  CHECK(store.privacy()->last_affordable_round(RoundId{0}, kRounds) == 1);
+  CHECK(store.privacy()->last_affordable_round(RoundId{0}, kRounds) == 2);
   store.round_opened(RoundId{1}, {});
   const auto nobody = store.commit(CommitRound{RoundId{1}, {}, 1}, 0);
   REQUIRE(nobody);
@@ -178,8 +178,8 @@ TEST_CASE("privacy of a run: beyond the budget nothing is released, and a round 
     }
   };
   CHECK_THROWS_AS(to_the_end(), BudgetSpent);
-  CHECK(store.ledger().latest() == AdapterVersion{1});
-  CHECK_FALSE(std::filesystem::exists(run.adapters() / "0002"));
+  CHECK(store.ledger().latest() == AdapterVersion{2});
+  CHECK_FALSE(std::filesystem::exists(run.adapters() / "0003"));
   const std::string status = status_text({run.root, false});
   CHECK(status.find("unit: all data of one device") != std::string::npos);
   CHECK(status_text({run.root, true}).find("\"adversary\"") != std::string::npos);
