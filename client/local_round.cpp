@@ -95,8 +95,7 @@ TrainedUpdate LocalRound::encode(const RoundPlan& plan, const ParameterSet& delt
   const EncodeSeeds seeds{Seed(plan.seed).child("encode"),
                           Seed(experiment_.seed).child("selection", round)};
   // The noise of local privacy is meant to stand out of the clip.
-  const double limit =
-      experiment_.privacy.dp.is_local() ? 0 : device_clip_norm(experiment_.privacy);
+  const double limit = experiment_.privacy.dp.is_local() ? 0 : device_clip_norm(experiment_.privacy);
   const bool has_error = error != nullptr && !error->empty();
   ParameterSet left_out = has_error ? gather(*error, part) : ParameterSet();
   TrainedUpdate update;

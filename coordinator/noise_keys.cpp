@@ -27,14 +27,15 @@ SecretKey NoiseKeys::read_or_make(const fs::path& file) const {
   SecretKey key;
   if (!fs::exists(file)) {
     key = random_key();
-    write_file_atomically(file, key, 0600);
+    write_file_atomically(file, key.bytes(), 0600);
     return key;
   }
-  const std::vector<std::byte> bytes = read_binary_file(file);
-  if (bytes.size() != key.size())
-    throw IoError(
-        fmt::format("{}: a key has {} bytes, this file {}", file.string(), key.size(), bytes.size()));
-  std::copy(bytes.begin(), bytes.end(), key.begin());
+  std::vector<std::byte> bytes = read_binary_file(file);
+  if (bytes.size() != key.bytes().size())
+    throw IoError(fmt::format("{}: a key has {} bytes, this file {}", file.string(), key.bytes().size(),
+                              bytes.size()));
+  std::copy(bytes.begin(), bytes.end(), key.bytes().begin());
+  wipe(bytes);
   return key;
 }
 

@@ -117,6 +117,14 @@ std::string plots(const ReportInput& input) {
                 {per_round(input, "update norm", [](const RoundRecord& r) { return r.update_norm; })},
                 false,
                 true});
+  if (input.privacy)
+    return out +
+           plot_svg({"Privacy spent",
+                     round,
+                     "epsilon",
+                     {per_round(input, "epsilon", [](const RoundRecord& r) { return r.epsilon; })},
+                     true}) +
+           "</div>\n";  // norms of single updates are not covered by epsilon
   out += plot_svg(
       {"Norms of the updates",
        round,
@@ -130,12 +138,6 @@ std::string plots(const ReportInput& input) {
                    "share of the mean update",
                    {per_round(input, "cross term", [](const RoundRecord& r) { return r.cross_term; })},
                    true});
-  if (input.privacy)
-    out += plot_svg({"Privacy spent",
-                     round,
-                     "epsilon",
-                     {per_round(input, "epsilon", [](const RoundRecord& r) { return r.epsilon; })},
-                     true});
   return out + "</div>\n";
 }
 
@@ -220,9 +222,9 @@ std::string report_html(const ReportInput& input) {
     out += "<h2>Differential privacy</h2>\n<p>" + escape_html(to_string(*input.privacy)) + "</p>\n";
   out += "<h2>Rounds</h2>\n" + round_table(input);
   out += "<h2>Held-out evaluations</h2>\n" + evaluation_table(input);
-  out += rejected_table(input);
-  if (!input.privacy)
-    out += "<details><summary>Participants</summary>\n" + participant_table(input) + "</details>\n";
+  if (!input.privacy)  // who took part stays with the coordinator
+    out += rejected_table(input) + "<details><summary>Participants</summary>\n" +
+           participant_table(input) + "</details>\n";
   out += "<details><summary>Experiment</summary><pre>" + escape_html(input.experiment_yaml) +
          "</pre></details>\n";
   return out + "</body></html>\n";

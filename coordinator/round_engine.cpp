@@ -35,7 +35,7 @@ RoundEngine::RoundEngine(const RoundsConfig& config, std::string experiment_yaml
       seed_(seed),
       clock_(clock),
       state_(std::move(state)),
-      cohorts_(cohorts) {}
+      cohorts_(std::move(cohorts)) {}
 
 std::vector<RoundAction> RoundEngine::handle(const RoundEvent& event) {
   std::visit([this](const auto& e) { on(e); }, event);

@@ -35,7 +35,7 @@ void SystemRandom::fill(std::span<std::byte> out) {
 
 SecretKey random_key() {
   SecretKey key;
-  SystemRandom().fill(key);
+  SystemRandom().fill(key.bytes());
   return key;
 }
 
@@ -46,16 +46,17 @@ struct KeyedRandom::State {
 
 KeyedRandom::KeyedRandom(const SecretKey& key, std::string_view label)
     : state_(std::make_unique<State>()) {
-  SecretKey derived{};
+  SecretKey derived;
   unsigned int size = 0;
-  const unsigned char* made = HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-                                   reinterpret_cast<const unsigned char*>(label.data()), label.size(),
-                                   bytes_of(derived.data()), &size);
+  const unsigned char* made =
+      HMAC(EVP_sha256(), key.bytes().data(), static_cast<int>(key.bytes().size()),
+           reinterpret_cast<const unsigned char*>(label.data()), label.size(),
+           bytes_of(derived.bytes().data()), &size);
   const std::array<unsigned char, 16> counter{};
-  const bool ready = state_->cipher != nullptr && made != nullptr && size == derived.size() &&
-                     EVP_EncryptInit_ex(state_->cipher, EVP_aes_256_ctr(), nullptr,
-                                        bytes_of(std::as_const(derived).data()), counter.data()) == 1;
-  OPENSSL_cleanse(derived.data(), derived.size());
+  const bool ready =
+      state_->cipher != nullptr && made != nullptr && size == derived.bytes().size() &&
+      EVP_EncryptInit_ex(state_->cipher, EVP_aes_256_ctr(), nullptr,
+                         bytes_of(std::as_const(derived).bytes().data()), counter.data()) == 1;
   if (!ready) throw IoError("OpenSSL cannot set up AES-256-CTR");
 }
 

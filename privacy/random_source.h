@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "core/rng.h"
+#include "privacy/secret_bytes.h"
 
 namespace fennec {
 
@@ -30,7 +31,6 @@ class SystemRandom final : public RandomSource {
   Generator generator_;
 };
 
-using SecretKey = std::array<std::byte, 32>;
 SecretKey random_key();  ///< from SystemRandom
 
 /// AES-256 in counter mode under HMAC-SHA-256(key, label): a secret key gives the same bytes for a

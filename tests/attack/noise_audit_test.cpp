@@ -48,7 +48,7 @@ double correlation(const std::vector<float>& a, const std::vector<float>& b) {
 TEST_CASE("noise audit: a hundred thousand noised zeros under a run's keys") {
   const test::TempDir dir;
   const NoiseKeys keys(dir.path());
-  SecretKey fixed{};  // so that this test is the same every day
+  std::array<std::byte, 32> fixed{};  // so that this test is the same every day
   for (std::size_t i = 0; i < fixed.size(); ++i) fixed[i] = static_cast<std::byte>(i);
   write_file_atomically(dir / "noise-0001.key", fixed, 0600);
   fixed[0] = std::byte{77};

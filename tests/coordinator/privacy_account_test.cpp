@@ -116,7 +116,7 @@ TEST_CASE("poisson cohort: each by itself at the rate, the same again, another w
   CHECK(cohort(3) == cohort(3));
   CHECK(cohort(3) != cohort(4));
   const std::vector<ClientId> before = cohort(3);
-  rule.key[5] = std::byte{1};
+  rule.key.bytes()[5] = std::byte{1};
   CHECK(cohort(3) != before);
   // Who else is there does not matter.
   std::vector<ClientId> half(clients.begin(), clients.begin() + 100), all = cohort(9);

@@ -192,7 +192,7 @@ TEST_CASE("engine: a Poisson round takes whoever came by its deadline, be it nob
   config.deadline_s = 100;
   ManualClock clock;
   CohortRule all{true, 1, {}};
-  RoundEngine engine(config, "experiment", "run", Seed(7), clock, {}, all);
+  RoundEngine engine(config, "experiment", "run", Seed(7), clock, {}, std::move(all));
   engine.handle(EngineStarted{});
   Hello hello;
   hello.train_examples = 10;
@@ -202,7 +202,8 @@ TEST_CASE("engine: a Poisson round takes whoever came by its deadline, be it nob
   engine.handle(EvaluationArrived{{"a"}, report});
   last = engine.handle(EvaluationArrived{{"b"}, report});
   CHECK(actions_of<RecordRoundOpened>(last).at(0).cohort.size() == 2);
-  engine.handle(TrainingFailedArrived{{"a"}, TrainingFailed{RoundId{1}, ErrorCode::kBudget, "no memory"}});
+  engine.handle(
+      TrainingFailedArrived{{"a"}, TrainingFailed{RoundId{1}, ErrorCode::kBudget, "no memory"}});
   const auto timer = actions_of<SetTimer>(last).at(0).timer;
   clock.advance_to(clock.now() + from_seconds(101));
   last = engine.handle(TimerFired{timer});
