@@ -40,10 +40,11 @@ double available_memory_mib() {
 }
 
 double weights_mib(const std::filesystem::path& base) {
+  if (base.empty()) return 0;
+  const CheckpointFiles checkpoint = CheckpointFiles::open(base);
   double bytes = 0;
-  if (!base.empty())
-    for (const auto& file : CheckpointFiles::open(base).files())
-      bytes += static_cast<double>(std::filesystem::file_size(file));
+  for (const auto& file : checkpoint.files())
+    bytes += static_cast<double>(std::filesystem::file_size(file));
   return bytes / kMiB;
 }
 

@@ -17,7 +17,7 @@ std::vector<ClientId> sample_cohort(std::vector<ClientId> eligible, std::size_t 
 struct CohortRule {
   bool poisson = false;  ///< else sample_cohort()
   double rate = 1;       ///< of Poisson sampling
-  SecretKey key;         ///< of Poisson sampling: who knows it knows every cohort
+  SecretKey key{};       ///< of Poisson sampling: who knows it knows every cohort
 };
 
 /// Each of `eligible` by itself with probability rule.rate; may be empty. A member's draw depends only

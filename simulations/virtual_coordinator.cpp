@@ -20,7 +20,7 @@ RoundsConfig affordable_rounds(const Experiment& experiment,
 
 /// The simulated cohorts follow from the seed, as all else does.
 CohortRule cohort_rule(const Experiment& experiment, Seed seed) {
-  CohortRule rule{experiment.privacy.dp.is_poisson(), poisson_rate(experiment)};
+  CohortRule rule{experiment.privacy.dp.is_poisson(), poisson_rate(experiment), {}};
   SeededRandom(seed.child("cohort_key")).fill(rule.key.bytes());
   return rule;
 }
