@@ -29,7 +29,9 @@ std::vector<std::filesystem::path> golden_checkpoints() {
     if (!std::filesystem::exists(entry.path() / "expected.safetensors")) continue;
     const auto known = model_families();
     const auto family = HfConfig::read(entry.path()).family();
-    if (std::find(known.begin(), known.end(), family) != known.end()) found.push_back(entry.path());
+    if (std::any_of(known.begin(), known.end(),
+                    [&](const ModelFamily& each) { return each.model_type == family; }))
+      found.push_back(entry.path());
   }
   std::sort(found.begin(), found.end());
   return found;
