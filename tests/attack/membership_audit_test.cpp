@@ -58,7 +58,8 @@ double measured_epsilon(double noise_multiplier, double delta, std::uint64_t see
   config.noise_multiplier = noise_multiplier;
   PrivateMean mean(config, kCanaries / 2.0, config.clip_norm,
                    std::make_unique<SeededRandom>(Seed(seed).child("noise")));
-  mean.begin(layout, RoundId{1});
+  const ParameterSet base(layout);
+  mean.begin(base, RoundId{1});
   RandomStream coins(Seed(seed).child("coins"));
   std::vector<bool> is_in(kCanaries);
   for (std::size_t i = 0; i < kCanaries; ++i) {
@@ -66,9 +67,10 @@ double measured_epsilon(double noise_multiplier, double delta, std::uint64_t see
     if (!is_in[i]) continue;
     Contribution canary{ClientId{std::to_string(i)}, 1, 1, 1, ParameterSet(layout)};
     canary.delta.values()[i] = 1;
-    REQUIRE(mean.accept(canary));
+    REQUIRE(mean.accept(std::move(canary)));
   }
-  const ParameterSet released = mean.finish();
+  const Result<ParameterSet> noised = mean.finish();
+  const ParameterSet& released = noised.value();
   std::vector<std::size_t> order(kCanaries);
   std::iota(order.begin(), order.end(), 0);
   std::sort(order.begin(), order.end(),

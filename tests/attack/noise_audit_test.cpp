@@ -25,10 +25,11 @@ std::vector<float> released(const NoiseKeys& keys, std::int64_t round,
   config.clip_norm = 0.5;
   config.noise_multiplier = 3;
   PrivateMean mean(config, 1, config.clip_norm, keys.noise(RoundId{round}, contributors));
-  mean.begin(std::make_shared<const ParameterLayout>(
-                 std::vector<std::pair<std::string, std::vector<std::int64_t>>>{{"x", {kSize}}}),
-             RoundId{round});
-  const ParameterSet out = mean.finish();
+  const ParameterSet base(std::make_shared<const ParameterLayout>(
+      std::vector<std::pair<std::string, std::vector<std::int64_t>>>{{"x", {kSize}}}));
+  mean.begin(base, RoundId{round});
+  const Result<ParameterSet> noised = mean.finish();
+  const ParameterSet& out = noised.value();
   return {out.values().begin(), out.values().end()};
 }
 
