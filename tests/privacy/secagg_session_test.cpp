@@ -200,7 +200,7 @@ TEST_CASE("a client that reconnects is given what it missed") {
   CHECK(world.server->survivors().size() == 5);
 }
 
-TEST_CASE("a cohort of 500 on a sparse graph" * doctest::skip()) {  // minutes: run with -ns
+TEST_CASE("a cohort of 500 on a sparse graph") {
   SecAggOptions options;
   options.clients = 500;
   options.dropouts = 0.1;
