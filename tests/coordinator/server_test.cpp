@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <thread>
@@ -22,9 +23,10 @@ namespace {
 const std::vector<std::string> kNames = {"ann", "bob", "cy"};
 
 struct ServedRun {
-  ServedRun() {
+  explicit ServedRun(const std::function<void(Experiment&)>& change = {}) {
     write_tiny_base(dir / "base");
     experiment = small_experiment(dir / "base");
+    if (change) change(experiment);
     run = {dir / "run"};
     create_run(run, experiment);
     for (const std::string& name : kNames) enroll_client({run.root, {}, name});
@@ -50,7 +52,11 @@ struct ServedRun {
     bool finished = false;
     {
       Server server(run, ServeOptions{true, {}});
-      finished = server.run();
+      try {
+        finished = server.run();
+      } catch (const BudgetSpent& error) {
+        over_budget = error.what();
+      }
     }
     io.stop();
     devices.join();
@@ -86,6 +92,7 @@ struct ServedRun {
   std::string base_digest;
   boost::asio::io_context io{1};
   std::vector<std::unique_ptr<LoopbackClient>> clients;
+  std::string over_budget;  ///< what serve() was told, if it was
 };
 
 }  // namespace
@@ -105,6 +112,34 @@ TEST_CASE("server: three clients, three rounds, the adapter their updates make")
   CHECK(ledger.rounds().at(1).bytes_down == 3 * ledger.adapter(AdapterVersion{1})->bytes);
   CHECK(read_text_file(served.run.report()).find("</html>") != std::string::npos);
   CHECK(read_text_file(served.run.metrics()).find("\"round\":3") != std::string::npos);
+}
+
+TEST_CASE("server: the privacy budget ends a run early, and every epsilon says what it means") {
+  const double two_rounds = epsilon_bound(Accounting::kRdp, {{1, 3, 2}}, 1e-5).epsilon;
+  ServedRun served([&](Experiment& e) {
+    e.privacy.dp.mechanism = "central";
+    e.privacy.dp.clip_norm = 2;
+    e.privacy.dp.noise_multiplier = 3;
+    e.privacy.dp.delta = 1e-5;
+    e.privacy.dp.epsilon = two_rounds + 1e-6;
+    e.privacy.dp.sampling = "poisson";
+    e.privacy.dp.population = e.rounds.cohort_size;  // a rate of 1: everyone, every time
+  });
+  for (const std::string& name : kNames) served.add(name);
+  CHECK_FALSE(served.serve());
+  CHECK(served.over_budget.find("after round 2 of 3") != std::string::npos);
+  for (const auto& client : served.clients) CHECK(client->finished);
+  const Ledger ledger(served.run.ledger(), true);
+  REQUIRE(ledger.rounds().size() == 2);
+  CHECK(ledger.rounds()[1].epsilon == doctest::Approx(two_rounds));
+  CHECK(ledger.evaluations().size() == 2);
+  CHECK(std::filesystem::exists(served.run.keys() / "cohort.key"));
+  const std::string report = read_text_file(served.run.report()),
+                    metrics = read_text_file(served.run.metrics());
+  CHECK(report.find("unit: all data of one device") != std::string::npos);
+  CHECK(report.find("Participants") == std::string::npos);  // cohorts are secret
+  CHECK(metrics.find("\"kind\":\"privacy\",\"round\":2") != std::string::npos);
+  CHECK(metrics.find("\"adversary\":\"whoever sees") != std::string::npos);
 }
 
 TEST_CASE("server: a bad update costs its sender that update, and nobody else anything") {

@@ -3,16 +3,20 @@
 #include "tests/support/doctest_torch.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <nlohmann/json.hpp>
 
+#include "aggregation/codec.h"
 #include "client/local_round.h"
 #include "core/files.h"
 #include "core/lora_layout.h"
+#include "core/parameter_math.h"
 #include "core/peft_directory.h"
 #include "lora/lora.h"
 #include "model/causal_lm.h"
 #include "model/compute_threads.h"
+#include "model/tokenizer.h"
 #include "simulations/run_output.h"
 #include "simulations/simulation.h"
 #include "tests/support/shared.h"
@@ -113,6 +117,35 @@ TEST_CASE(
   const std::string report = read_text_file(dir / "a" / "report.html");
   CHECK(report.find("<svg") != std::string::npos);
   CHECK(report.find("http://") == std::string::npos);
+}
+
+TEST_CASE("local privacy: what leaves a device is clipped and noised, and nothing else of its data") {
+  FENNEC_NEEDS_SHARED("pretrained/stories260K");
+  Experiment e = small_experiment();
+  e.privacy.dp.mechanism = "local";
+  e.privacy.dp.clip_norm = 0.01;
+  e.privacy.dp.noise_multiplier = 2;
+  const auto model = load_causal_lm(e.model.base);
+  const Tokenizer tokenizer = Tokenizer::load(e.model.base);
+  const DeviceData data = small_sets(1)[0];
+  const LayoutPtr layout = adapter_layout(e, e.model.base);
+  const ParameterSet start = initial_lora(layout, Seed(1));
+  RoundPlan plan;
+  plan.seed = 5;
+  const LocalRound seeded(e, *model, tokenizer, data, LocalRound::Noise::kSeeded);
+  const Result<TrainedUpdate> update = seeded.train(plan, start);
+  REQUIRE(update);
+  CHECK(update->offer.metrics.empty());
+  CHECK(update->offer.num_examples == 1);
+  CHECK(update->offer.supervised_tokens == 1);
+  CHECK(update->offer.train_seconds == 0);
+  const Result<ParameterSet> sent = make_codec("fp32")->decode(update->payload, layout);
+  REQUIRE(sent);
+  const double expected = 0.02 * std::sqrt(static_cast<double>(layout->size()));
+  CHECK(l2_norm(sent->values()) == doctest::Approx(expected).epsilon(0.05));
+  CHECK((seeded.train(plan, start)->payload == update->payload));
+  const LocalRound live(e, *model, tokenizer, data);
+  CHECK((live.train(plan, start)->payload != live.train(plan, start)->payload));
 }
 
 TEST_CASE("durations follow the tokens a plan asks for") {
