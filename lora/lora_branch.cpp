@@ -7,11 +7,11 @@
 namespace fennec {
 
 LoraBranch::LoraBranch(at::Tensor a, at::Tensor b, double scale)
-    : a_(std::move(a)), b_(std::move(b)), scale_(scale) {}
+    : low_rank_{std::move(a), std::move(b), scale} {}
 
 at::Tensor LoraBranch::apply(const at::Tensor& x, const at::Tensor& base_output) const {
-  const at::Tensor u = at::mm(x, a_.t());  // [N, R]
-  return base_output.addmm_(u, b_.t(), /*beta=*/1, /*alpha=*/scale_);
+  const at::Tensor u = at::mm(x, low_rank_.a.t());  // [N, R]
+  return base_output.addmm_(u, low_rank_.b.t(), /*beta=*/1, /*alpha=*/low_rank_.scale);
 }
 
 }  // namespace fennec

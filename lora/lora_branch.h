@@ -10,11 +10,11 @@ class LoraBranch final : public ProjectionBranch {
  public:
   /// @param a [R, in]  @param b [out, R]
   LoraBranch(at::Tensor a, at::Tensor b, double scale);
+  const LowRank* low_rank() const override { return &low_rank_; }
   at::Tensor apply(const at::Tensor& x, const at::Tensor& base_output) const override;
 
  private:
-  at::Tensor a_, b_;
-  double scale_;
+  LowRank low_rank_;
 };
 
 }  // namespace fennec

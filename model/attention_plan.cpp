@@ -33,11 +33,31 @@ std::vector<DocumentRun> find_documents(const at::Tensor& segments) {
   return runs;
 }
 
-/// Whether attending document by document is clearly less work than whole rows under a mask.
-bool is_worth_it(const std::vector<DocumentRun>& runs, std::int64_t rows, std::int64_t tokens) {
-  std::int64_t scores = 0;
-  for (const DocumentRun& run : runs) scores += run.length * run.length;
-  return !runs.empty() && 3 * scores < 2 * rows * tokens * tokens;
+std::vector<DocumentRun> whole_rows(std::int64_t rows, std::int64_t tokens) {
+  std::vector<DocumentRun> runs;
+  for (std::int64_t row = 0; row < rows; ++row) runs.push_back({row, 0, tokens});
+  return runs;
+}
+
+/// Whether the positions of every document run on by one from token to token, so that how far apart two
+/// tokens are is how far apart they stand.
+bool have_running_positions(const std::vector<DocumentRun>& documents, const at::Tensor& positions) {
+  const at::Tensor dense = positions.contiguous();
+  const std::int64_t* p = dense.data_ptr<std::int64_t>();
+  const std::int64_t row = dense.dim() == 2 ? dense.size(1) : 0;
+  return std::all_of(documents.begin(), documents.end(), [&](const DocumentRun& run) {
+    const std::int64_t* begin = p + run.row * row + run.begin;
+    for (std::int64_t i = 1; i < run.length; ++i)
+      if (begin[i] != begin[0] + i) return false;
+    return true;
+  });
+}
+
+/// What `plan` hides, as a mask.
+at::Tensor mask_of(const AttentionPlan& plan, const TokenBatch& batch) {
+  if (plan.documents.empty()) return plan.mask;
+  if (batch.segments.defined()) return segment_mask(batch.segments, batch.segments);
+  return causal_mask(batch.ids.size(1), batch.ids.size(1), at::kFloat);
 }
 
 }  // namespace
@@ -51,25 +71,25 @@ AttentionPlan plan_attention(const TokenBatch& batch, const at::Tensor& position
     const at::Tensor keys = cache->segments().narrow(1, 0, cache->length());
     return {{}, segment_mask(keys.narrow(1, seen, tokens), keys)};
   }
-  if (!batch.segments.defined()) return {{}, causal_mask(tokens, tokens, at::kFloat)};
+  if (!batch.segments.defined()) return {whole_rows(rows, tokens), {}};
   auto documents = find_documents(batch.segments);
-  if (is_worth_it(documents, rows, tokens)) return {std::move(documents), {}};
+  if (!documents.empty()) return {std::move(documents), {}};
   return {{}, segment_mask(batch.segments, batch.segments)};
 }
 
 AttentionPlan within_window(const AttentionPlan& plan, const TokenBatch& batch,
                             const at::Tensor& positions, const KvCache* cache, std::int64_t window) {
   if (positions.numel() == 0 || positions.max().item<std::int64_t>() < window) return plan;
+  if (!plan.documents.empty() && have_running_positions(plan.documents, positions))
+    return {plan.documents, {}, window};
   const at::Tensor queries = positions.dim() == 2 ? positions : positions.unsqueeze(0);
   const at::Tensor keys = cache ? cache->positions().narrow(1, 0, cache->length()) : queries;
-  const at::Tensor mask =
-      plan.documents.empty() ? plan.mask : segment_mask(batch.segments, batch.segments);
-  return {{}, window_mask(mask, queries, keys, window)};
+  return {{}, window_mask(mask_of(plan, batch), queries, keys, window)};
 }
 
 at::Tensor attend(const AttentionPlan& plan, const at::Tensor& q, const at::Tensor& k,
                   const at::Tensor& v, std::int64_t layer, KvCache* cache) {
-  if (!plan.documents.empty()) return document_attention(q, k, v, plan.documents);
+  if (!plan.documents.empty()) return document_attention(q, k, v, plan.documents, plan.window);
   if (cache == nullptr) return attention(q, k, v, plan.mask);
   const auto [keys, values] = cache->store(layer, k, v);
   return attention(q, keys, values, plan.mask);

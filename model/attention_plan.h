@@ -13,6 +13,7 @@ namespace fennec {
 struct AttentionPlan {
   std::vector<DocumentRun> documents;  ///< not empty: each document attends to itself alone
   at::Tensor mask;                     ///< otherwise: additive, or undefined when everything is visible
+  std::int64_t window = 0;  ///< of documents: tokens a query sees, itself among them; 0: no limit
 };
 
 /// Opens the cache's columns for the batch, if there is a cache.

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "model/checkpoint.h"
+#include "model/ops/linear_cross_entropy.h"
 #include "model/registry.h"
 
 namespace fennec {
@@ -17,8 +18,10 @@ LossSum supervised_loss(const CausalLm& model, const TokenBatch& batch, const at
   const at::Tensor supervised = flat.ne(-100).nonzero().flatten();
   if (supervised.numel() == 0) return {at::zeros({}, at::kFloat), 0};
   const at::Tensor h = model.hidden(batch).flatten(0, 1).index_select(0, supervised);  // [N, D]
-  const at::Tensor log_probs = at::log_softmax(model.head(h), -1);
-  return {at::nll_loss(log_probs, flat.index_select(0, supervised), {}, at::Reduction::Sum),
+  const at::Tensor targets = flat.index_select(0, supervised);
+  if (const at::Tensor weight = model.head_weight(); weight.defined())
+    return {linear_cross_entropy(h, weight, targets), supervised.numel()};
+  return {at::nll_loss(at::log_softmax(model.head(h), -1), targets, {}, at::Reduction::Sum),
           supervised.numel()};
 }
 

@@ -35,6 +35,8 @@ class CausalLm {
   virtual at::Tensor hidden(const TokenBatch& batch, KvCache* cache = nullptr) const = 0;
   /// @param h [N, D]  @return [N, V]
   virtual at::Tensor head(const at::Tensor& h) const = 0;
+  /// [V, D] when head(h) is h·Wᵀ: then a loss need not see all logits at once. Undefined otherwise.
+  virtual at::Tensor head_weight() const { return {}; }
 
   /// Another model over the same weight tensors with projections of its own: one a training thread.
   virtual std::unique_ptr<CausalLm> share() const = 0;

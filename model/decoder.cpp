@@ -58,8 +58,8 @@ class DecoderBlock final : public TransformerBlock {
   at::Tensor forward(const at::Tensor& x, std::int64_t layer, const ForwardPass& pass) const override {
     const at::Tensor h = x + attend(norms_[kInputNorm].forward(x), layer, pass);
     const at::Tensor m = norms_[kPostAttentionNorm].forward(h);
-    return h + linears_[kDown].forward(
-                   activate_gated(activation_, linears_[kGate].forward(m), linears_[kUp].forward(m)));
+    const auto gate_up = Projection::forward_all(m, {&linears_[kGate], &linears_[kUp]});
+    return h + linears_[kDown].forward(activate_gated(activation_, gate_up[0], gate_up[1]));
   }
 
   std::unique_ptr<TransformerBlock> share() const override {
@@ -68,11 +68,12 @@ class DecoderBlock final : public TransformerBlock {
 
  private:
   at::Tensor attend(const at::Tensor& x, std::int64_t layer, const ForwardPass& pass) const {
-    const at::Tensor q = split_heads(norm_heads(linears_[kQ].forward(x), kQNorm), pass.batch, heads_,
+    const auto qkv = Projection::forward_all(x, {&linears_[kQ], &linears_[kK], &linears_[kV]});
+    const at::Tensor q = split_heads(norm_heads(qkv[0], kQNorm), pass.batch, heads_,
                                      pass.rope);  // [B, H, T, E]
-    const at::Tensor k = split_heads(norm_heads(linears_[kK].forward(x), kKNorm), pass.batch, kv_heads_,
+    const at::Tensor k = split_heads(norm_heads(qkv[1], kKNorm), pass.batch, kv_heads_,
                                      pass.rope);  // [B, K, T, E]
-    const at::Tensor v = split_heads(linears_[kV].forward(x), pass.batch, kv_heads_, RopeTable{});
+    const at::Tensor v = split_heads(qkv[2], pass.batch, kv_heads_, RopeTable{});
     const AttentionPlan& plan = slides_ ? pass.sliding_attention : pass.attention;
     return linears_[kO].forward(fennec::attend(plan, q, k, v, layer, pass.cache));
   }

@@ -1,15 +1,26 @@
 #pragma once
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
 
+#include "model/ops/lora_linear.h"
+
 namespace fennec {
+
+/// s·(x·Aᵀ)·Bᵀ: what a linear may add to its own output without a branch's help.
+struct LowRank {
+  at::Tensor a, b;  ///< [R, in], [out, R]
+  double scale = 1;
+};
 
 /// What a PEFT method puts on top of a frozen linear.
 class ProjectionBranch {
  public:
   virtual ~ProjectionBranch() = default;
+  /// Not null when apply() adds exactly this to the base output: then it may be folded into the linear.
+  virtual const LowRank* low_rank() const { return nullptr; }
   /// @param x [N, in] float.  @param base_output [N, out], the frozen linear's output: the branch may
   /// overwrite it.  @return [N, out]
   virtual at::Tensor apply(const at::Tensor& x, const at::Tensor& base_output) const = 0;
@@ -25,6 +36,10 @@ class Projection {
   Projection(std::string module, at::Tensor weight, at::Tensor bias, bool conv1d = false);
   /// @param x [N, in]  @return [N, out]
   at::Tensor forward(const at::Tensor& x) const;
+  /// The outputs of several projections of one input: one operation, which sums their gradients in
+  /// place.
+  static std::vector<at::Tensor> forward_all(const at::Tensor& x,
+                                             const std::vector<const Projection*>& projections);
 
   void attach(std::shared_ptr<const ProjectionBranch> branch) { branch_ = std::move(branch); }
   void detach() { branch_.reset(); }
@@ -37,6 +52,9 @@ class Projection {
   void set_weight(at::Tensor weight) { weight_ = std::move(weight); }  ///< merging an adapter
 
  private:
+  bool folds() const { return branch_ == nullptr || branch_->low_rank() != nullptr; }
+  LoraLinear linear() const;  ///< with the branch, if it folds
+
   std::string module_;
   at::Tensor weight_, bias_;
   bool conv1d_ = false;

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "model/kv_cache.h"
+#include "model/ops/lora_linear.h"
 
 namespace fennec {
 namespace {
@@ -27,8 +28,12 @@ class Transformer final : public CausalLm {
   }
 
   at::Tensor head(const at::Tensor& h) const override {
+    return lora_linear(h, {head_weight(), {}, {}, {}, 1});
+  }
+
+  at::Tensor head_weight() const override {
     const at::Tensor& own = frame_.head.second;
-    return at::mm(h, (own.defined() ? own : frame_.embedding.second).t());
+    return own.defined() ? own : frame_.embedding.second;
   }
 
   std::unique_ptr<CausalLm> share() const override {

@@ -8,4 +8,7 @@ namespace fennec {
 /// @param gate, up [N, I] float  @return [N, I]
 at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up);
 
+/// The same in plain tensor operations.
+at::Tensor swiglu_reference(const at::Tensor& gate, const at::Tensor& up);
+
 }  // namespace fennec

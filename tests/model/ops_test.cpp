@@ -1,6 +1,8 @@
+#include <cmath>
 #include <functional>
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include "core/rng.h"
 #include "model/attention_mask.h"
@@ -8,6 +10,8 @@
 #include "model/ops/document_attention.h"
 #include "model/ops/gelu.h"
 #include "model/ops/layer_norm.h"
+#include "model/ops/linear_cross_entropy.h"
+#include "model/ops/lora_linear.h"
 #include "model/ops/rms_norm.h"
 #include "model/ops/rope.h"
 #include "model/ops/swiglu.h"
@@ -106,10 +110,150 @@ TEST_CASE("ops: attention by documents equals attention under their mask") {
              {normal("q", {2, 6, 6, 4}), normal("k", {2, 2, 6, 4}), normal("v", {2, 2, 6, 4})});
 }
 
+TEST_CASE("ops: attention by documents equals its reference over head widths, lengths and windows") {
+  struct Case {
+    std::int64_t heads, kv_heads, width, tokens, window;
+    std::vector<DocumentRun> documents;
+  };
+  const std::vector<Case> cases = {
+      {4, 4, 32, 64, 0, {{0, 0, 64}, {1, 0, 64}}},
+      {6, 2, 20, 70, 0, {{0, 0, 25}, {0, 25, 1}, {0, 26, 44}, {1, 5, 60}}},
+      {2, 1, 64, 50, 6, {{0, 0, 50}, {1, 0, 23}, {1, 23, 27}}},
+      {2, 2, 7, 80, 30, {{0, 0, 80}, {1, 3, 77}}},
+      {2, 1, 8, 40, 1, {{0, 0, 40}}},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.width);
+    const at::Tensor q = normal("q", {2, c.heads, c.tokens, c.width}),
+                     k = normal("k", {2, c.kv_heads, c.tokens, c.width}),
+                     v = normal("v", {2, c.kv_heads, c.tokens, c.width});
+    check_same(
+        [&](const Tensors& t) { return document_attention(t[0], t[1], t[2], c.documents, c.window); },
+        [&](const Tensors& t) {
+          return document_attention_reference(t[0], t[1], t[2], c.documents, c.window);
+        },
+        {q, k, v});
+  }
+}
+
 TEST_CASE("ops: SwiGLU equals silu(gate)·up") {
-  check_same([](const Tensors& t) { return swiglu(t[0], t[1]); },
-             [](const Tensors& t) { return at::silu(t[0]) * t[1]; },
-             {normal("g", {9, 12}), normal("u", {9, 12})});
+  for (const std::int64_t width : {1, 12, 700})
+    check_same([](const Tensors& t) { return swiglu(t[0], t[1]); },
+               [](const Tensors& t) { return swiglu_reference(t[0], t[1]); },
+               {normal("g", {9, width}) * 4, normal("u", {9, width})});
+}
+
+TEST_CASE("ops: SwiGLU of gates far out is the gate or zero, and NaN stays") {
+  const at::Tensor gate = at::tensor({-1000.0F, -90.0F, 0.0F, 90.0F, 1000.0F, std::nanf("")}),
+                   out = swiglu(gate, at::ones({6}));
+  const auto values = out.accessor<float, 1>();
+  CHECK(std::abs(values[0]) < 1e-30F);
+  CHECK(std::abs(values[1]) < 1e-30F);
+  CHECK(values[2] == 0);
+  CHECK(values[3] == 90);
+  CHECK(values[4] == 1000);
+  CHECK(std::isnan(values[5]));
+}
+
+TEST_CASE("ops: linears with adapters equal their reference, alone and over one input") {
+  struct Case {
+    std::int64_t rows, in, out, rank;
+    bool biased;
+  };
+  for (const Case& c : std::vector<Case>{{1, 8, 5, 1, true},
+                                         {13, 24, 70, 4, true},
+                                         {70, 48, 40, 8, false},
+                                         {30, 33, 65, 17, true},
+                                         {9, 16, 12, 0, true}}) {
+    CAPTURE(c.rank);
+    const auto linear = [&](const Tensors& t, std::size_t first, const char* name, std::int64_t out) {
+      LoraLinear l{normal(name, {out, c.in}), {}, {}, {}, 0.5};
+      if (c.biased) l.bias = normal("bias", {out});
+      if (c.rank > 0) l.a = t[first], l.b = t[first + 1];
+      return l;
+    };
+    Tensors inputs = {normal("x", {c.rows, c.in})};
+    if (c.rank > 0)
+      for (const std::int64_t out : {c.out, c.out + 3}) {
+        inputs.push_back(normal("a", {c.rank, c.in}));
+        inputs.push_back(normal("b", {out, c.rank}));
+      }
+    check_same(
+        [&](const Tensors& t) {
+          return at::cat(lora_linears(t[0], {linear(t, 1, "w", c.out), linear(t, 3, "w2", c.out + 3)}),
+                         1);
+        },
+        [&](const Tensors& t) {
+          return at::cat({lora_linear_reference(t[0], linear(t, 1, "w", c.out)),
+                          lora_linear_reference(t[0], linear(t, 3, "w2", c.out + 3))},
+                         1);
+        },
+        inputs);
+  }
+}
+
+TEST_CASE("ops: a linear whose weight learns gives its gradient too") {
+  const auto linear = [](const Tensors& t) { return LoraLinear{t[1], t[2], t[3], t[4], 2}; };
+  check_same([&](const Tensors& t) { return lora_linear(t[0], linear(t)); },
+             [&](const Tensors& t) { return lora_linear_reference(t[0], linear(t)); },
+             {normal("x", {7, 9}), normal("w", {11, 9}), normal("bias", {11}), normal("a", {3, 9}),
+              normal("b", {11, 3})});
+}
+
+TEST_CASE("ops: cross-entropy of a linear in chunks equals all logits at once") {
+  for (const std::int64_t rows : {1, 7, 64, 300}) {
+    const at::Tensor weight = normal("w", {53, 12}) * 3,
+                     targets = at::arange(rows, at::kLong).mul(17).remainder(53);
+    check_same([&](const Tensors& t) { return linear_cross_entropy(t[0], weight, targets); },
+               [&](const Tensors& t) { return linear_cross_entropy_reference(t[0], weight, targets); },
+               {normal("h", {rows, 12})});
+    const at::NoGradGuard no_grad;
+    const at::Tensor h = normal("h", {rows, 12});
+    CHECK(linear_cross_entropy(h, weight, targets).item<float>() ==
+          doctest::Approx(linear_cross_entropy_reference(h, weight, targets).item<float>()));
+  }
+}
+
+TEST_CASE("ops: an infinite or undefined logit makes the loss no number") {
+  at::Tensor weight = normal("w", {5, 4});
+  weight[2][1] = std::nanf("");
+  const at::Tensor targets = at::tensor({2}, at::kLong);
+  CHECK_FALSE(std::isfinite(linear_cross_entropy(normal("h", {1, 4}), weight, targets).item<float>()));
+}
+
+TEST_CASE("ops: the same bits on any number of threads") {
+  const at::Tensor x = normal("x", {600, 96}), weight = normal("w", {1100, 96});
+  const std::vector<DocumentRun> documents = {{0, 0, 100}, {0, 100, 47}, {1, 0, 150}};
+  const at::Tensor targets = at::arange(600, at::kLong);
+  const auto results = [&](int threads) {
+    at::set_num_threads(threads);
+    Tensors all = with_gradients(
+        [&](const Tensors& t) {
+          return lora_linear(t[0], {weight, {}, t[1], t[2], 0.5});
+        },
+        {x, normal("a", {8, 96}), normal("b", {1100, 8})});
+    const Tensors attention = with_gradients(
+        [&](const Tensors& t) { return document_attention(t[0], t[1], t[2], documents); },
+        {normal("q", {2, 6, 150, 20}), normal("k", {2, 2, 150, 20}), normal("v", {2, 2, 150, 20})});
+    const Tensors loss = with_gradients(
+        [&](const Tensors& t) { return linear_cross_entropy(t[0], weight, targets); }, {x});
+    const Tensors glu = with_gradients([](const Tensors& t) { return swiglu(t[0], t[1]); },
+                                       {normal("g", {90, 1003}), normal("u", {90, 1003})});
+    const Tensors norm = with_gradients([](const Tensors& t) { return rms_norm(t[0], t[1], 1e-5); },
+                                        {x, normal("n", {96})});
+    for (const Tensors& more : {attention, loss, glu, norm})
+      all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  const Tensors one = results(1);
+  for (const int threads : {2, 3, 5}) {
+    const Tensors several = results(threads);
+    for (std::size_t i = 0; i < one.size(); ++i) {
+      CAPTURE(i);
+      CHECK(at::equal(one[i], several[i]));
+    }
+  }
+  at::set_num_threads(1);
 }
 
 TEST_CASE("ops: a segment mask shows each token its own past and the shared prompt") {
