@@ -4,24 +4,10 @@
 #include <cmath>
 #include <utility>
 
+#include "model/ops/optimizer_kernels.h"
+
 namespace fennec {
 namespace {
-
-struct StepScales {
-  float beta1, beta2, one_minus_beta1, one_minus_beta2;
-  float decay;          ///< 1 − lr·weight_decay
-  float step_size;      ///< lr / (1 − beta1^t)
-  float inverse_bias2;  ///< 1 / √(1 − beta2^t)
-  float epsilon;
-};
-
-void step_span(float* w, const float* g, float* m, float* v, std::int64_t n, const StepScales& s) {
-  for (std::int64_t i = 0; i < n; ++i) {
-    m[i] = s.beta1 * m[i] + s.one_minus_beta1 * g[i];
-    v[i] = s.beta2 * v[i] + s.one_minus_beta2 * g[i] * g[i];
-    w[i] = s.decay * w[i] - s.step_size * m[i] / (std::sqrt(v[i]) * s.inverse_bias2 + s.epsilon);
-  }
-}
 
 std::span<float> contiguous_grad(const at::Tensor& tensor) {
   at::Tensor grad = tensor.grad();
@@ -49,21 +35,21 @@ void AdamW::step(double learning_rate) {
   ++steps_;
   const double bias1 = 1 - std::pow(options_.beta1, static_cast<double>(steps_));
   const double bias2 = 1 - std::pow(options_.beta2, static_cast<double>(steps_));
-  StepScales scales{static_cast<float>(options_.beta1),
-                    static_cast<float>(options_.beta2),
-                    static_cast<float>(1 - options_.beta1),
-                    static_cast<float>(1 - options_.beta2),
-                    1.0F,
-                    static_cast<float>(learning_rate / bias1),
-                    static_cast<float>(1 / std::sqrt(bias2)),
-                    static_cast<float>(options_.epsilon)};
+  AdamWScales scales{static_cast<float>(options_.beta1),
+                     static_cast<float>(options_.beta2),
+                     static_cast<float>(1 - options_.beta1),
+                     static_cast<float>(1 - options_.beta2),
+                     1.0F,
+                     static_cast<float>(learning_rate / bias1),
+                     static_cast<float>(1 / std::sqrt(bias2)),
+                     static_cast<float>(options_.epsilon)};
   std::size_t offset = 0;
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
     const std::int64_t n = tensors_[i].numel();
     scales.decay = decays_[i] ? static_cast<float>(1 - learning_rate * options_.weight_decay) : 1.0F;
     if (const auto grad = contiguous_grad(tensors_[i]); !grad.empty())
-      step_span(tensors_[i].data_ptr<float>(), grad.data(), m_.data() + offset, v_.data() + offset, n,
-                scales);
+      adamw_row(n, scales, grad.data(), tensors_[i].data_ptr<float>(), m_.data() + offset,
+                v_.data() + offset);
     offset += static_cast<std::size_t>(n);
   }
 }
@@ -85,9 +71,10 @@ Result<void> AdamW::restore(std::span<const float> m, std::span<const float> v, 
 
 double clip_grad_norm(const std::vector<at::Tensor>& tensors, double max_norm) {
   double sum = 0;
-  for (const at::Tensor& tensor : tensors)
-    for (const float g : contiguous_grad(tensor))
-      sum += static_cast<double>(g) * static_cast<double>(g);
+  for (const at::Tensor& tensor : tensors) {
+    const auto grad = contiguous_grad(tensor);
+    sum += sum_of_squares(static_cast<std::int64_t>(grad.size()), grad.data());
+  }
   const double norm = std::sqrt(sum);
   if (max_norm <= 0 || norm <= max_norm) return norm;
   const auto scale = static_cast<float>(max_norm / (norm + 1e-6));

@@ -189,20 +189,26 @@ BatchSchedule::BatchSchedule(const std::vector<TokenizedExample>& examples, cons
   if (config.local_epochs <= 0) return;
   total_steps_ = 0;
   for (int i = 0; i < config.local_epochs; ++i)
-    total_steps_ += static_cast<std::int64_t>(epoch(static_cast<std::uint64_t>(i)).size());
+    total_steps_ += static_cast<std::int64_t>(epoch_size(static_cast<std::size_t>(i)));
 }
 
-const std::vector<PackedBatch>& BatchSchedule::epoch(std::uint64_t index) {
-  while (epochs_.size() <= index)
-    epochs_.push_back(pack_epoch(examples_, limits_, seed_.child("batch_order", epochs_.size())));
-  return epochs_[index];
+const std::vector<PackedBatch>& BatchSchedule::epoch(std::size_t index) {
+  if (current_index_ != index)
+    current_ = pack_epoch(examples_, limits_, seed_.child("batch_order", index));
+  current_index_ = index;
+  return current_;
+}
+
+std::size_t BatchSchedule::epoch_size(std::size_t index) {
+  while (sizes_.size() <= index) sizes_.push_back(epoch(sizes_.size()).size());
+  return sizes_[index];
 }
 
 TrainBatch BatchSchedule::at(std::int64_t step) {
   FENNEC_CHECK(step >= 0);
   auto left = static_cast<std::size_t>(step);
-  std::uint64_t index = 0;
-  while (left >= epoch(index).size()) left -= epoch(index++).size();
+  std::size_t index = 0;
+  while (left >= epoch_size(index)) left -= epoch_size(index++);
   return make_batch(examples_, epoch(index)[left]);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -48,12 +49,15 @@ class BatchSchedule {
   TrainBatch at(std::int64_t step);
 
  private:
-  const std::vector<PackedBatch>& epoch(std::uint64_t index);
+  const std::vector<PackedBatch>& epoch(std::size_t index);
+  std::size_t epoch_size(std::size_t index);
 
   const std::vector<TokenizedExample>& examples_;
   PackingLimits limits_;
   Seed seed_;
-  std::vector<std::vector<PackedBatch>> epochs_;
+  std::vector<std::size_t> sizes_;    ///< batches of each epoch looked at so far
+  std::vector<PackedBatch> current_;  ///< only one epoch is in memory at a time
+  std::optional<std::size_t> current_index_;
   std::int64_t total_steps_ = 0;
 };
 

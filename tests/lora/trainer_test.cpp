@@ -5,6 +5,8 @@
 #include <limits>
 #include <utility>
 
+#include <malloc.h>
+
 #include "core/files.h"
 #include "lora/train_checkpoint.h"
 #include "tests/lora/tiny_llama.h"
@@ -188,6 +190,24 @@ TEST_CASE("a checkpoint of other training, or a damaged one, is not used") {
     REQUIRE(s.run(adapter, hooks));
     CHECK(equal(adapter, first));
   }
+}
+
+TEST_CASE("a thousand steps hold no more memory than a hundred") {
+  Setup s;
+  s.train.local_steps = 1000;
+  s.train.checkpoint_steps = 0;
+  ParameterSet adapter = s.start.clone();
+  std::size_t after_hundred = 0, after_all = 0, most = 0;
+  TrainHooks hooks;
+  hooks.on_step = [&](std::int64_t step, std::int64_t total, double) {
+    const std::size_t in_use = ::mallinfo2().uordblks;  // what malloc has given out
+    if (step <= 100) after_hundred = std::max(after_hundred, in_use);
+    if (step > 100) most = std::max(most, in_use);
+    if (step == total) after_all = in_use;
+  };
+  REQUIRE(s.run(adapter, hooks));
+  CHECK(most < after_hundred + 64 * 1024);
+  CHECK(after_all < after_hundred + 64 * 1024);
 }
 
 TEST_CASE("a numeric failure is a value, not an exception") {
