@@ -7,6 +7,7 @@
 #include "model/attention_mask.h"
 #include "model/kv_cache.h"
 #include "model/ops/attention.h"
+#include "model/ops/rope.h"
 
 namespace fennec {
 namespace {
@@ -93,6 +94,16 @@ at::Tensor attend(const AttentionPlan& plan, const at::Tensor& q, const at::Tens
   if (cache == nullptr) return attention(q, k, v, plan.mask);
   const auto [keys, values] = cache->store(layer, k, v);
   return attention(q, keys, values, plan.mask);
+}
+
+at::Tensor attend_rotary(const AttentionPlan& plan, const at::Tensor& q, const at::Tensor& k,
+                         const at::Tensor& v, const RotaryHeads& heads, const RopeTable& rope,
+                         std::int64_t layer, KvCache* cache) {
+  if (!plan.documents.empty() && rope.cos.defined())
+    return rotary_attention(q, k, v, heads, rope, plan.documents, plan.window);
+  return attend(plan, split_heads(q, heads.batch, heads.heads, rope),
+                split_heads(k, heads.batch, heads.kv_heads, rope),
+                split_heads(v, heads.batch, heads.kv_heads, RopeTable{}), layer, cache);
 }
 
 }  // namespace fennec

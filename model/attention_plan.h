@@ -6,6 +6,8 @@
 
 #include "model/causal_lm.h"
 #include "model/ops/document_attention.h"
+#include "model/ops/rotary_attention.h"
+#include "model/rope.h"
 
 namespace fennec {
 
@@ -31,5 +33,11 @@ AttentionPlan within_window(const AttentionPlan& plan, const TokenBatch& batch,
 /// @return [B·T, H·E]
 at::Tensor attend(const AttentionPlan& plan, const at::Tensor& q, const at::Tensor& k,
                   const at::Tensor& v, std::int64_t layer, KvCache* cache);
+
+/// attend() straight from the outputs of the projections, q and k rotated by `rope` if it is defined.
+/// @param q [B·T, H·E]  @param k, v [B·T, K·E]  @return [B·T, H·E]
+at::Tensor attend_rotary(const AttentionPlan& plan, const at::Tensor& q, const at::Tensor& k,
+                         const at::Tensor& v, const RotaryHeads& heads, const RopeTable& rope,
+                         std::int64_t layer, KvCache* cache);
 
 }  // namespace fennec

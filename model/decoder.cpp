@@ -4,8 +4,6 @@
 
 #include <ATen/ATen.h>
 
-#include "model/ops/rms_norm.h"
-#include "model/ops/rope.h"
 #include "model/transformer.h"
 
 namespace fennec {
@@ -56,10 +54,12 @@ class DecoderBlock final : public TransformerBlock {
         slides_(c.sliding_window > 0 && c.sliding_layers[static_cast<std::size_t>(index)]) {}
 
   at::Tensor forward(const at::Tensor& x, std::int64_t layer, const ForwardPass& pass) const override {
-    const at::Tensor h = x + attend(norms_[kInputNorm].forward(x), layer, pass);
-    const at::Tensor m = norms_[kPostAttentionNorm].forward(h);
-    const auto gate_up = Projection::forward_all(m, {&linears_[kGate], &linears_[kUp]});
-    return h + linears_[kDown].forward(activate_gated(activation_, gate_up[0], gate_up[1]));
+    const auto qkv = Projection::forward_normed(x, norms_[kInputNorm],
+                                                {&linears_[kQ], &linears_[kK], &linears_[kV]});
+    const at::Tensor h = linears_[kO].forward(attend(qkv, layer, pass), x);
+    const auto gate_up =
+        Projection::forward_normed(h, norms_[kPostAttentionNorm], {&linears_[kGate], &linears_[kUp]});
+    return linears_[kDown].forward_gated(activation_, gate_up[0], gate_up[1], h);
   }
 
   std::unique_ptr<TransformerBlock> share() const override {
@@ -67,15 +67,12 @@ class DecoderBlock final : public TransformerBlock {
   }
 
  private:
-  at::Tensor attend(const at::Tensor& x, std::int64_t layer, const ForwardPass& pass) const {
-    const auto qkv = Projection::forward_all(x, {&linears_[kQ], &linears_[kK], &linears_[kV]});
-    const at::Tensor q = split_heads(norm_heads(qkv[0], kQNorm), pass.batch, heads_,
-                                     pass.rope);  // [B, H, T, E]
-    const at::Tensor k = split_heads(norm_heads(qkv[1], kKNorm), pass.batch, kv_heads_,
-                                     pass.rope);  // [B, K, T, E]
-    const at::Tensor v = split_heads(qkv[2], pass.batch, kv_heads_, RopeTable{});
-    const AttentionPlan& plan = slides_ ? pass.sliding_attention : pass.attention;
-    return linears_[kO].forward(fennec::attend(plan, q, k, v, layer, pass.cache));
+  /// @param qkv [B·T, H·E], [B·T, K·E], [B·T, K·E]  @return [B·T, H·E]
+  at::Tensor attend(const std::vector<at::Tensor>& qkv, std::int64_t layer,
+                    const ForwardPass& pass) const {
+    return attend_rotary(slides_ ? pass.sliding_attention : pass.attention, norm_heads(qkv[0], kQNorm),
+                         norm_heads(qkv[1], kKNorm), qkv[2], {pass.batch, heads_, kv_heads_}, pass.rope,
+                         layer, pass.cache);
   }
 
   /// @param x [N, heads·E], each head normalised on its own where the family does

@@ -4,7 +4,6 @@
 #include <ATen/ATen.h>
 
 #include "model/activation.h"
-#include "model/ops/rope.h"
 #include "model/transformer.h"
 #include "model/weight_source.h"
 
@@ -89,9 +88,10 @@ class Gpt2Block final : public TransformerBlock {
   }
 
   at::Tensor forward(const at::Tensor& x, std::int64_t layer, const ForwardPass& pass) const override {
-    const at::Tensor h = x + attend(norms_[kNorm1].forward(x), layer, pass);
+    const at::Tensor h =
+        linears_[kAttentionOut].forward(attend(norms_[kNorm1].forward(x), layer, pass), x);
     const at::Tensor inner = linears_[kUp].forward(norms_[kNorm2].forward(h));
-    return h + linears_[kDown].forward(activate(activation_, inner));
+    return linears_[kDown].forward(activate(activation_, inner), h);
   }
 
   std::unique_ptr<TransformerBlock> share() const override {
@@ -118,13 +118,9 @@ class Gpt2Block final : public TransformerBlock {
   at::Tensor attend(const at::Tensor& x, std::int64_t layer, const ForwardPass& pass) const {
     const at::Tensor qkv = linears_[kQkv].forward(x);  // [N, 3·D]
     const auto parts = qkv.split(qkv.size(1) / 3, 1);
-    const auto heads_of = [&](const at::Tensor& part) {
-      return split_heads(part, pass.batch, heads_, RopeTable{});  // [B, H, T, E]
-    };
-    at::Tensor q = heads_of(parts[0]);
-    if (query_scale_ != 1) q = q * query_scale_;
-    return linears_[kAttentionOut].forward(
-        fennec::attend(pass.attention, q, heads_of(parts[1]), heads_of(parts[2]), layer, pass.cache));
+    const at::Tensor q = query_scale_ == 1 ? parts[0] : parts[0] * query_scale_;
+    return attend_rotary(pass.attention, q, parts[1], parts[2], {pass.batch, heads_, heads_},
+                         RopeTable{}, layer, pass.cache);
   }
 
   std::int64_t heads_;

@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 
 #include "model/activation.h"
-#include "model/ops/rope.h"
 #include "model/transformer.h"
 #include "model/weight_source.h"
 
@@ -60,9 +59,10 @@ class GptNeoXBlock final : public TransformerBlock {
         is_parallel_(c.is_parallel) {}
 
   at::Tensor forward(const at::Tensor& x, std::int64_t layer, const ForwardPass& pass) const override {
-    const at::Tensor h = x + attend(norms_[kInputNorm].forward(x), layer, pass);
+    const at::Tensor h =
+        linears_[kAttentionOut].forward(attend(norms_[kInputNorm].forward(x), layer, pass), x);
     const at::Tensor m = norms_[kPostAttentionNorm].forward(is_parallel_ ? x : h);
-    return h + linears_[kDown].forward(activate(activation_, linears_[kUp].forward(m)));
+    return linears_[kDown].forward(activate(activation_, linears_[kUp].forward(m)), h);
   }
 
   std::unique_ptr<TransformerBlock> share() const override {
@@ -92,12 +92,9 @@ class GptNeoXBlock final : public TransformerBlock {
     const std::int64_t tokens = x.size(0), width = x.size(1);
     const at::Tensor qkv = linears_[kQkv].forward(x).view({tokens, heads_, 3, -1});  // q|k|v a head
     const auto parts = qkv.unbind(2);                                                // [N, H, E] each
-    const auto heads_of = [&](const at::Tensor& part, const RopeTable& rope) {
-      return split_heads(part.reshape({tokens, width}), pass.batch, heads_, rope);  // [B, H, T, E]
-    };
-    return linears_[kAttentionOut].forward(
-        fennec::attend(pass.attention, heads_of(parts[0], pass.rope), heads_of(parts[1], pass.rope),
-                       heads_of(parts[2], RopeTable{}), layer, pass.cache));
+    const auto part = [&](std::size_t i) { return parts[i].reshape({tokens, width}); };
+    return attend_rotary(pass.attention, part(0), part(1), part(2), {pass.batch, heads_, heads_},
+                         pass.rope, layer, pass.cache);
   }
 
   std::int64_t heads_;

@@ -14,15 +14,21 @@ Norm::Norm(NormKind kind, std::string module, at::Tensor weight, at::Tensor bias
 }
 
 at::Tensor Norm::forward(const at::Tensor& x) const {
+  const at::Tensor scale = rms_scale();
+  return scale.defined() ? rms_norm(x, scale, kind_.epsilon)
+                         : layer_norm(x, weight_, bias_, kind_.epsilon);
+}
+
+at::Tensor Norm::rms_scale() const {
   switch (kind_.form) {
     case NormKind::Form::kLayer:
-      return layer_norm(x, weight_, bias_, kind_.epsilon);
+      return {};
     case NormKind::Form::kRmsAboutOne:
-      return rms_norm(x, weight_ + 1, kind_.epsilon);
+      return weight_ + 1;
     case NormKind::Form::kRms:
       break;
   }
-  return rms_norm(x, weight_, kind_.epsilon);
+  return weight_;
 }
 
 void Norm::list(NamedTensors& all) const {

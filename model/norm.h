@@ -25,6 +25,9 @@ class Norm {
   Norm(NormKind kind, std::string module, at::Tensor weight, at::Tensor bias = {});
   /// @param x [N, D]  @return [N, D]
   at::Tensor forward(const at::Tensor& x) const;
+  /// [D]: what an RMSNorm multiplies by. Undefined for other norms.
+  at::Tensor rms_scale() const;
+  double epsilon() const { return kind_.epsilon; }
   void list(NamedTensors& all) const;  ///< appends its weight and bias
 
  private:

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <ATen/ATen.h>
+
 #include "core/error.h"
 
 namespace fennec {
@@ -17,18 +19,30 @@ LoraLinear Projection::linear() const {
   return {weight_, bias_, low_rank.a, low_rank.b, low_rank.scale};
 }
 
-at::Tensor Projection::forward(const at::Tensor& x) const {
-  const at::Tensor y = lora_linear(x, linear());
-  return folds() ? y : branch_->apply(x, y);
+at::Tensor Projection::forward(const at::Tensor& x, const at::Tensor& residual) const {
+  if (folds()) return lora_linear(x, linear(), residual);
+  const at::Tensor y = branch_->apply(x, lora_linear(x, linear()));
+  return residual.defined() ? residual + y : y;
 }
 
-std::vector<at::Tensor> Projection::forward_all(const at::Tensor& x,
-                                                const std::vector<const Projection*>& projections) {
+at::Tensor Projection::forward_gated(Activation activation, const at::Tensor& gate,
+                                     const at::Tensor& up, const at::Tensor& residual) const {
+  if (activation == Activation::kSilu && folds()) return gated_linear(gate, up, linear(), residual);
+  return forward(activate_gated(activation, gate, up), residual);
+}
+
+std::vector<at::Tensor> Projection::forward_normed(const at::Tensor& x, const Norm& norm,
+                                                   const std::vector<const Projection*>& projections) {
   std::vector<LoraLinear> linears;
-  for (const Projection* projection : projections) linears.push_back(projection->linear());
-  std::vector<at::Tensor> outputs = lora_linears(x, linears);
-  for (std::size_t i = 0; i < projections.size(); ++i)
-    if (!projections[i]->folds()) outputs[i] = projections[i]->branch_->apply(x, outputs[i]);
+  for (const Projection* projection : projections)
+    if (projection->folds()) linears.push_back(projection->linear());
+  const bool all_fold = linears.size() == projections.size();
+  if (const at::Tensor scale = norm.rms_scale(); all_fold && scale.defined())
+    return normed_linears(x, scale, norm.epsilon(), linears);
+  const at::Tensor input = norm.forward(x);
+  if (all_fold) return lora_linears(input, linears);
+  std::vector<at::Tensor> outputs;
+  for (const Projection* projection : projections) outputs.push_back(projection->forward(input));
   return outputs;
 }
 

@@ -5,6 +5,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "model/activation.h"
+#include "model/norm.h"
 #include "model/ops/lora_linear.h"
 
 namespace fennec {
@@ -34,12 +36,15 @@ class Projection {
   /// @param weight [out, in] float  @param bias [out] float or undefined
   /// @param conv1d  checkpoints store the weight as [in, out] (GPT-2's Conv1D)
   Projection(std::string module, at::Tensor weight, at::Tensor bias, bool conv1d = false);
-  /// @param x [N, in]  @return [N, out]
-  at::Tensor forward(const at::Tensor& x) const;
-  /// The outputs of several projections of one input: one operation, which sums their gradients in
-  /// place.
-  static std::vector<at::Tensor> forward_all(const at::Tensor& x,
-                                             const std::vector<const Projection*>& projections);
+  /// @param x [N, in]  @param residual [N, out], added, or undefined  @return [N, out]
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& residual = {}) const;
+  /// residual + forward(activate_gated(activation, gate, up)): one operation where the gate is SiLU.
+  at::Tensor forward_gated(Activation activation, const at::Tensor& gate, const at::Tensor& up,
+                           const at::Tensor& residual) const;
+  /// The outputs of several projections of norm.forward(x), which sum their gradients in place: one
+  /// operation where the norm is an RMSNorm.
+  static std::vector<at::Tensor> forward_normed(const at::Tensor& x, const Norm& norm,
+                                                const std::vector<const Projection*>& projections);
 
   void attach(std::shared_ptr<const ProjectionBranch> branch) { branch_ = std::move(branch); }
   void detach() { branch_.reset(); }

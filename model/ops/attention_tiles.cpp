@@ -38,13 +38,13 @@ void clear_hidden(float* row, Index begin, Index end, Index keys) {
 }
 
 const float* query_rows(const AttentionPart& part, Index head, const Block& block) {
-  return part.q + head * part.q_head + block.first * part.width;
+  return part.q + head * part.q_head + block.first * part.q_token;
 }
 
 /// scores = q·kᵀ/√E
 void compute_scores(const AttentionPart& part, AttentionScratch& scratch, Index head,
                     const Block& block) {
-  tile_product({block.rows, block.keys(), part.width, query_rows(part, head, block), part.width, 1,
+  tile_product({block.rows, block.keys(), part.width, query_rows(part, head, block), part.q_token, 1,
                 scratch.keys.get() + block.low, scratch.step, scratch.scores.get(), scratch.step},
                /*accumulate=*/false);
 }
@@ -93,7 +93,7 @@ AttentionScratch::AttentionScratch(std::int64_t length, std::int64_t width)
       gradient(floats(kQueries * step)) {}
 
 void attend_part(const AttentionPart& part, AttentionScratch& scratch, float* out) {
-  transpose_scaled(part.length, part.width, part.k, part.width, part.scale, scratch.keys.get(),
+  transpose_scaled(part.length, part.width, part.k, part.kv_token, part.scale, scratch.keys.get(),
                    scratch.step);
   for (Index head = 0; head < part.heads; ++head) {
     float* log_sum = part.log_sum + head * part.log_sum_head;
@@ -112,7 +112,7 @@ void attend_part(const AttentionPart& part, AttentionScratch& scratch, float* ou
       }
       float* to = out + first * part.out_token + head * part.width;
       tile_product({block.rows, part.width, block.keys(), scratch.scores.get(), scratch.step, 1,
-                    part.v + block.low * part.width, part.width, to, part.out_token},
+                    part.v + block.low * part.kv_token, part.kv_token, to, part.out_token},
                    /*accumulate=*/false);
       for (Index i = 0; i < block.rows; ++i) scale_row(part.width, inverse[i], to + i * part.out_token);
     }
@@ -121,27 +121,30 @@ void attend_part(const AttentionPart& part, AttentionScratch& scratch, float* ou
 
 void attend_part_backward(const AttentionPart& part, AttentionScratch& scratch, const float* grad,
                           float* dq, float* dk, float* dv) {
-  transpose_scaled(part.length, part.width, part.k, part.width, part.scale, scratch.keys.get(),
+  transpose_scaled(part.length, part.width, part.k, part.kv_token, part.scale, scratch.keys.get(),
                    scratch.step);
-  transpose_scaled(part.length, part.width, part.v, part.width, 1, scratch.values.get(), scratch.step);
-  std::fill(dk, dk + part.length * part.width, 0.0F);
-  std::fill(dv, dv + part.length * part.width, 0.0F);
+  transpose_scaled(part.length, part.width, part.v, part.kv_token, 1, scratch.values.get(),
+                   scratch.step);
+  for (Index i = 0; i < part.length; ++i) {
+    std::fill_n(dk + i * part.kv_token, part.width, 0.0F);
+    std::fill_n(dv + i * part.kv_token, part.width, 0.0F);
+  }
   for (Index head = 0; head < part.heads; ++head)
     for (Index first = 0; first < part.length; first += kQueries) {
       const Block block(part, first);
       const float* block_grad = grad + first * part.out_token + head * part.width;
       restore_weights(part, scratch, head, block);
       score_gradients(part, scratch, block, block_grad);
-      const Index from = block.low * part.width;
+      const Index from = block.low * part.kv_token;
       tile_product(
           {block.rows, part.width, block.keys(), scratch.gradient.get(), scratch.step, 1, part.k + from,
-           part.width, dq + head * part.q_head + first * part.width, part.width},
+           part.kv_token, dq + head * part.q_head + first * part.q_token, part.q_token},
           /*accumulate=*/false);
       tile_product({block.keys(), part.width, block.rows, scratch.gradient.get(), 1, scratch.step,
-                    query_rows(part, head, block), part.width, dk + from, part.width},
+                    query_rows(part, head, block), part.q_token, dk + from, part.kv_token},
                    /*accumulate=*/true);
       tile_product({block.keys(), part.width, block.rows, scratch.scores.get(), 1, scratch.step,
-                    block_grad, part.out_token, dv + from, part.width},
+                    block_grad, part.out_token, dv + from, part.kv_token},
                    /*accumulate=*/true);
     }
 }

@@ -5,16 +5,16 @@
 namespace fennec {
 
 /// Causal attention of one document under one kv-head and the query heads it serves, over raw memory.
-/// Keys and values lie in rows of `width`; queries too, head after head; the output and its gradient
-/// have the heads of a token side by side.
+/// A gradient lies as what it is the gradient of.
 struct AttentionPart {
   std::int64_t length, width, heads;  ///< tokens; E; query heads of this kv-head
   std::int64_t window;                ///< 0: no limit
   float scale;                        ///< 1/√E
   const float *q, *k, *v;
-  std::int64_t q_head;     ///< from one head of q (and dq) to the next
-  std::int64_t out_token;  ///< from one token of the output (and its gradient) to the next
-  float* log_sum;          ///< [heads, ·], a head every `log_sum_head`
+  std::int64_t q_head, q_token;  ///< from one query head, one token to the next in q
+  std::int64_t kv_token;         ///< from one token to the next in k and v
+  std::int64_t out_token;        ///< and in the output, where the heads of a token lie side by side
+  float* log_sum;                ///< [heads, ·], a head every `log_sum_head`
   std::int64_t log_sum_head;
 };
 

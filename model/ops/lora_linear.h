@@ -13,14 +13,27 @@ struct LoraLinear {
   double scale = 1;   ///< s
 };
 
-/// Linears over the same input, differentiable in x and every A and B. Keeps x and x·Aᵀ for the
-/// backward pass; dx = Σ G·W + (s·G·B)·A in one buffer. A weight or bias that requires a gradient, or a
-/// tensor of another device or type, takes the path in plain tensor operations.
-/// @param x [N, in]  @return one [N, out] a linear
-std::vector<at::Tensor> lora_linears(const at::Tensor& x, const std::vector<LoraLinear>& linears);
-at::Tensor lora_linear(const at::Tensor& x, const LoraLinear& linear);
+// All of these are differentiable in their activations and in every A and B; the gradient of an input
+// shared by linears, dx = Σ G·W + (s·G·B)·A, is summed in one buffer. A weight or bias that requires a
+// gradient, or a tensor of another device or type, takes the path in plain tensor operations.
 
-/// The same in plain tensor operations.
+/// Linears over the same input.  @param x [N, in]  @return one [N, out] a linear
+std::vector<at::Tensor> lora_linears(const at::Tensor& x, const std::vector<LoraLinear>& linears);
+
+/// residual + y, or y.  @param residual [N, out] or undefined
+at::Tensor lora_linear(const at::Tensor& x, const LoraLinear& linear, const at::Tensor& residual = {});
+
+/// Linears over rms_norm(x, norm, epsilon), which the backward pass computes again instead of keeping
+/// it.
+std::vector<at::Tensor> normed_linears(const at::Tensor& x, const at::Tensor& norm, double epsilon,
+                                       const std::vector<LoraLinear>& linears);
+
+/// residual + the linear of swiglu(gate, up), which the backward pass computes again.
+/// @param gate, up [N, in]  @param residual [N, out] or undefined
+at::Tensor gated_linear(const at::Tensor& gate, const at::Tensor& up, const LoraLinear& linear,
+                        const at::Tensor& residual = {});
+
+/// y in plain tensor operations.
 at::Tensor lora_linear_reference(const at::Tensor& x, const LoraLinear& linear);
 
 }  // namespace fennec

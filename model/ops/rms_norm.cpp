@@ -17,35 +17,13 @@ using torch::autograd::variable_list;
 
 constexpr std::int64_t kGrain = 64;  // rows a thread takes at least
 
-void forward_rows(const at::Tensor& x, const at::Tensor& weight, float epsilon, at::Tensor& y,
-                  at::Tensor& scale) {
-  const std::int64_t width = x.size(1);
-  const float *in = x.data_ptr<float>(), *w = weight.data_ptr<float>();
-  float *out = y.data_ptr<float>(), *r = scale.data_ptr<float>();
-  at::parallel_for(0, x.size(0), kGrain, [&](std::int64_t begin, std::int64_t end) {
-    rms_norm_rows(end - begin, width, in + begin * width, w, epsilon, out + begin * width, r + begin);
-  });
-}
-
-void backward_rows(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& scale,
-                   const at::Tensor& grad, at::Tensor& dx) {
-  const std::int64_t width = x.size(1);
-  const float *in = x.data_ptr<float>(), *w = weight.data_ptr<float>(), *r = scale.data_ptr<float>(),
-              *g = grad.data_ptr<float>();
-  float* out = dx.data_ptr<float>();
-  at::parallel_for(0, x.size(0), kGrain, [&](std::int64_t begin, std::int64_t end) {
-    rms_norm_backward_rows(end - begin, width, in + begin * width, w, r + begin, g + begin * width,
-                           out + begin * width);
-  });
-}
-
 class RmsNorm : public torch::autograd::Function<RmsNorm> {
  public:
   static Variable forward(AutogradContext* context, const Variable& input, const Variable& weight,
                           double epsilon) {
     const at::Tensor x = input.contiguous();
     at::Tensor y = at::empty_like(x), scale = at::empty({x.size(0)}, x.options());
-    forward_rows(x, weight.contiguous(), static_cast<float>(epsilon), y, scale);
+    rms_norm_out(x, weight.contiguous(), epsilon, y, scale);
     context->save_for_backward({x, weight, scale});
     return y;
   }
@@ -57,7 +35,7 @@ class RmsNorm : public torch::autograd::Function<RmsNorm> {
     at::Tensor dx, dw;
     if (context->needs_input_grad(0)) {
       dx = at::empty_like(x);
-      backward_rows(x, weight.contiguous(), scale, grad, dx);
+      rms_norm_backward_out(x, weight.contiguous(), scale, grad, dx);
     }
     if (context->needs_input_grad(1)) dw = (grad * x * scale.unsqueeze(1)).sum(0);
     return {dx, dw, Variable()};
@@ -65,6 +43,29 @@ class RmsNorm : public torch::autograd::Function<RmsNorm> {
 };
 
 }  // namespace
+
+void rms_norm_out(const at::Tensor& x, const at::Tensor& weight, double epsilon, at::Tensor& y,
+                  at::Tensor& scale) {
+  const std::int64_t width = x.size(1);
+  const float *in = x.data_ptr<float>(), *w = weight.data_ptr<float>();
+  float *out = y.data_ptr<float>(), *r = scale.data_ptr<float>();
+  at::parallel_for(0, x.size(0), kGrain, [&](std::int64_t begin, std::int64_t end) {
+    rms_norm_rows(end - begin, width, in + begin * width, w, static_cast<float>(epsilon),
+                  out + begin * width, r + begin);
+  });
+}
+
+void rms_norm_backward_out(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& scale,
+                           const at::Tensor& grad, at::Tensor& dx) {
+  const std::int64_t width = x.size(1);
+  const float *in = x.data_ptr<float>(), *w = weight.data_ptr<float>(), *r = scale.data_ptr<float>(),
+              *g = grad.data_ptr<float>();
+  float* out = dx.data_ptr<float>();
+  at::parallel_for(0, x.size(0), kGrain, [&](std::int64_t begin, std::int64_t end) {
+    rms_norm_backward_rows(end - begin, width, in + begin * width, w, r + begin, g + begin * width,
+                           out + begin * width);
+  });
+}
 
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon) {
   if (!x.is_cpu() || x.scalar_type() != at::kFloat) return rms_norm_reference(x, weight, epsilon);

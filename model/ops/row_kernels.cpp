@@ -87,7 +87,7 @@ void rotate(Index width, Index half, const float* in, const float* cos, const fl
     hn::StoreU(hn::Sub(hn::Mul(a, c), hn::Mul(b, s)), d, out + i);
     hn::StoreU(hn::Add(hn::Mul(b, c), hn::Mul(a, s)), d, out + half + i);
   });
-  std::copy(in + 2 * half, in + width, out + 2 * half);
+  if (in != out) std::copy(in + 2 * half, in + width, out + 2 * half);
 }
 
 /// 1 / (1 + e^−x); e^88 is as far as a float goes.

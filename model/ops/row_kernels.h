@@ -17,6 +17,7 @@ void rms_norm_backward_rows(std::int64_t rows, std::int64_t width, const float* 
                             const float* scale, const float* grad, float* dx);
 
 /// Rotates the pairs (i, i + half) of one head by the angles; the dimensions from 2·half on are copied.
+/// In place too.
 /// @param sign  +1 forward, −1 for the gradient  @param in, out [width]  @param cos, sin [half]
 void rotate_row(std::int64_t width, std::int64_t half, const float* in, const float* cos,
                 const float* sin, float sign, float* out);

@@ -31,10 +31,7 @@ class SwiGlu : public torch::autograd::Function<SwiGlu> {
   static Variable forward(AutogradContext* context, const Variable& gate_in, const Variable& up_in) {
     const at::Tensor gate = gate_in.contiguous(), up = up_in.contiguous();
     at::Tensor out = at::empty_like(gate);
-    const float *g = gate.data_ptr<float>(), *u = up.data_ptr<float>();
-    float* to = out.data_ptr<float>();
-    parallel_blocks(gate.numel(),
-                    [&](std::int64_t i, std::int64_t n) { swiglu_row(n, g + i, u + i, to + i); });
+    swiglu_out(gate, up, out);
     context->save_for_backward({gate, up});
     return out;
   }
@@ -43,16 +40,28 @@ class SwiGlu : public torch::autograd::Function<SwiGlu> {
     const auto saved = context->get_saved_variables();
     const at::Tensor &gate = saved[0], &up = saved[1], grad = grads[0].contiguous();
     at::Tensor dgate = at::empty_like(gate), dup = at::empty_like(up);
-    const float *g = gate.data_ptr<float>(), *u = up.data_ptr<float>(), *dy = grad.data_ptr<float>();
-    float *to_gate = dgate.data_ptr<float>(), *to_up = dup.data_ptr<float>();
-    parallel_blocks(gate.numel(), [&](std::int64_t i, std::int64_t n) {
-      swiglu_backward_row(n, g + i, u + i, dy + i, to_gate + i, to_up + i);
-    });
+    swiglu_backward_out(gate, up, grad, dgate, dup);
     return {dgate, dup};
   }
 };
 
 }  // namespace
+
+void swiglu_out(const at::Tensor& gate, const at::Tensor& up, at::Tensor& out) {
+  const float *g = gate.data_ptr<float>(), *u = up.data_ptr<float>();
+  float* to = out.data_ptr<float>();
+  parallel_blocks(gate.numel(),
+                  [&](std::int64_t i, std::int64_t n) { swiglu_row(n, g + i, u + i, to + i); });
+}
+
+void swiglu_backward_out(const at::Tensor& gate, const at::Tensor& up, const at::Tensor& grad,
+                         at::Tensor& dgate, at::Tensor& dup) {
+  const float *g = gate.data_ptr<float>(), *u = up.data_ptr<float>(), *dy = grad.data_ptr<float>();
+  float *to_gate = dgate.data_ptr<float>(), *to_up = dup.data_ptr<float>();
+  parallel_blocks(gate.numel(), [&](std::int64_t i, std::int64_t n) {
+    swiglu_backward_row(n, g + i, u + i, dy + i, to_gate + i, to_up + i);
+  });
+}
 
 at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up) {
   if (!gate.is_cpu() || gate.scalar_type() != at::kFloat) return swiglu_reference(gate, up);

@@ -14,6 +14,7 @@
 #include "model/ops/lora_linear.h"
 #include "model/ops/rms_norm.h"
 #include "model/ops/rope.h"
+#include "model/ops/rotary_attention.h"
 #include "model/ops/swiglu.h"
 #include "tests/support/doctest_torch.h"
 
@@ -190,6 +191,46 @@ TEST_CASE("ops: linears with adapters equal their reference, alone and over one 
         },
         inputs);
   }
+}
+
+TEST_CASE("ops: linears over a norm, and over a gate with a residual, equal the single operations") {
+  const at::Tensor norm = normal("norm", {20}), w = normal("w", {33, 20}), w2 = normal("w2", {6, 20}),
+                   bias = normal("bias", {33});
+  const auto first = [&](const Tensors& t) { return LoraLinear{w, bias, t[1], t[2], 0.5}; };
+  const LoraLinear frozen{w2, {}, {}, {}, 1};
+  check_same(
+      [&](const Tensors& t) {
+        return at::cat(normed_linears(t[0], norm, 1e-5, {first(t), frozen}), 1);
+      },
+      [&](const Tensors& t) {
+        const at::Tensor x = rms_norm_reference(t[0], norm, 1e-5);
+        return at::cat({lora_linear_reference(x, first(t)), lora_linear_reference(x, frozen)}, 1);
+      },
+      {normal("x", {40, 20}), normal("a", {4, 20}), normal("b", {33, 4})});
+  const auto down = [&](const Tensors& t) { return LoraLinear{w, bias, t[3], t[4], 2}; };
+  check_same([&](const Tensors& t) { return gated_linear(t[0], t[1], down(t), t[2]); },
+             [&](const Tensors& t) {
+               return t[2] + lora_linear_reference(swiglu_reference(t[0], t[1]), down(t));
+             },
+             {normal("g", {40, 20}), normal("u", {40, 20}), normal("r", {40, 33}), normal("a", {4, 20}),
+              normal("b", {33, 4})});
+}
+
+TEST_CASE("ops: attention from joined heads equals splitting, rotating and attending") {
+  const std::vector<DocumentRun> documents = {{0, 0, 20}, {0, 20, 19}, {1, 0, 30}};
+  const RotaryHeads shape{2, 6, 2};
+  for (const std::vector<std::int64_t>& angles : {std::vector<std::int64_t>{39, 4}, {2, 39, 3}})
+    for (const std::int64_t window : {0, 7}) {
+      const RopeTable table{normal("angle", angles).cos(), normal("angle", angles).sin()};
+      check_same(
+          [&](const Tensors& t) {
+            return rotary_attention(t[0], t[1], t[2], shape, table, documents, window);
+          },
+          [&](const Tensors& t) {
+            return rotary_attention_reference(t[0], t[1], t[2], shape, table, documents, window);
+          },
+          {normal("q", {78, 48}), normal("k", {78, 16}), normal("v", {78, 16})});
+    }
 }
 
 TEST_CASE("ops: a linear whose weight learns gives its gradient too") {
