@@ -4,12 +4,14 @@
 //   lora_step_bench compare SHAPE…             both in turns in one process: ratios
 //   lora_step_bench run SHAPE fused|eager      one alone: a line of JSON with losses, speed and peak
 //   memory lora_step_bench export SHAPE DIR           weights, adapter and batches, for bench/peers
+#include <atomic>
 #include <cmath>
 #include <cstdio>
 #include <functional>
 #include <iostream>
 
 #include <ATen/ATen.h>
+#include <ATen/record_function.h>
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
@@ -75,6 +77,20 @@ double peak_rate() {
   return best;
 }
 
+/// Tensor operations and backward nodes that LibTorch dispatches while `work` runs.
+std::int64_t operations_of(const std::function<void()>& work) {
+  static std::atomic<std::int64_t> count;
+  count = 0;
+  const auto handle = at::addGlobalCallback(
+      at::RecordFunctionCallback([](const at::RecordFunction&) -> std::unique_ptr<at::ObserverContext> {
+        ++count;
+        return nullptr;
+      }).scopes({at::RecordScope::FUNCTION, at::RecordScope::BACKWARD_FUNCTION}));
+  work();
+  at::removeCallback(handle);
+  return count;
+}
+
 double timed(const std::function<void()>& work) {
   const double start = cpu_seconds();
   work();
@@ -93,6 +109,11 @@ void compare(const std::string& name, int rounds, double seconds) {
   const double once = timed([&] { run_fused(setup, 1); });
   const int steps = std::max(1, static_cast<int>(seconds / once));
   run_eager(setup, 1);
+  // Two steps less one: what happens once a run does not count.
+  const auto a_step = [&](const auto& training) {
+    return operations_of([&] { training(setup, 2); }) - operations_of([&] { training(setup, 1); });
+  };
+  const std::int64_t fused_operations = a_step(run_fused), eager_operations = a_step(run_eager);
   std::vector<double> fused, eager, floor, peak;
   for (int round = 0; round < rounds; ++round) {
     floor.push_back(timed([&] {
@@ -108,11 +129,12 @@ void compare(const std::string& name, int rounds, double seconds) {
     of_floor.push_back(floor[i] / fused[i]);
     of_peak.push_back(setup.floor_flop() * steps / fused[i] / peak[i]);
   }
-  std::printf("%-16s %5d %9.1f %9.1f %9.0f %8.2f %10.2f %10.2f %10.1f %10.1e\n", name.c_str(), steps,
-              1e3 * median(fused) / steps, 1e3 * median(eager) / steps,
+  std::printf("%-16s %5d %9.1f %9.1f %9.0f %8.2f %10.2f %10.2f %10.1f %10.1e %8lld %8lld\n",
+              name.c_str(), steps, 1e3 * median(fused) / steps, 1e3 * median(eager) / steps,
               static_cast<double>(setup.tokens_per_step() * steps) / median(fused), median(speedup),
               median(of_floor), median(of_peak), median(peak) * 1e-9,
-              largest_difference(fused_losses, eager_losses));
+              largest_difference(fused_losses, eager_losses), static_cast<long long>(fused_operations),
+              static_cast<long long>(eager_operations));
   std::fflush(stdout);
 }
 
@@ -192,8 +214,9 @@ int main(int argc, char** argv) {
   set_compute_threads(threads);
   try {
     if (*compare_command) {
-      std::printf("%-16s %5s %9s %9s %9s %8s %10s %10s %10s %10s\n", "shape", "steps", "fused_ms",
-                  "eager_ms", "tokens/s", "eager/f", "of_floor", "of_peak", "GFLOP/s", "max_dloss");
+      std::printf("%-16s %5s %9s %9s %9s %8s %10s %10s %10s %10s %8s %8s\n", "shape", "steps",
+                  "fused_ms", "eager_ms", "tokens/s", "eager/f", "of_floor", "of_peak", "GFLOP/s",
+                  "max_dloss", "fused_op", "eager_op");
       for (const std::string& name : shapes) compare(name, rounds, seconds);
     }
     if (*run_command) run(shape, implementation, steps, threads);

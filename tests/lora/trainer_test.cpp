@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include <ATen/Parallel.h>
 #include <malloc.h>
 
 #include "core/files.h"
@@ -90,6 +91,16 @@ TEST_CASE("the same seed gives the same bytes, another seed others") {
   CHECK(equal(a, b));
   CHECK_FALSE(equal(a, c));
   CHECK_FALSE(equal(a, s.start));
+}
+
+TEST_CASE("the number of threads changes no byte") {
+  Setup s;
+  ParameterSet one = s.start.clone(), three = s.start.clone();
+  REQUIRE(s.run(one));
+  at::set_num_threads(3);
+  REQUIRE(s.run(three));
+  at::set_num_threads(1);
+  CHECK(equal(one, three));
 }
 
 TEST_CASE("stopped after any step and resumed, training ends in the same bytes") {
