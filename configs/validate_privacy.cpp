@@ -47,6 +47,19 @@ void check_central(Problems& p, const Experiment& e) {
       fmt::format("aggregation.strategy '{}' is not a plain mean: with privacy.dp.mechanism central "
                   "one device's influence on it is not bounded by privacy.dp.clip_norm; use fedavg",
                   e.aggregation.strategy));
+  require(p, e.aggregation.robust.empty(),
+          fmt::format("aggregation.robust '{}' has no place under privacy.dp.mechanism central: the "
+                      "noised mean is all that is used of the updates",
+                      e.aggregation.robust));
+}
+
+void check_local(Problems& p, const Experiment& e) {
+  // A device under local privacy sends its noised delta and nothing else (client/local_round.cpp).
+  for (const std::string_view name : {"fednova", "qfedavg"})
+    require(p, e.aggregation.strategy != name,
+            fmt::format("aggregation.strategy '{}' weighs by losses or steps, which a device keeps to "
+                        "itself under privacy.dp.mechanism local; use fedavg",
+                        name));
 }
 
 void check_sampling(Problems& p, const Experiment& e) {
@@ -112,6 +125,7 @@ void validate_privacy(const Experiment& e, Problems& problems) {
                       "privacy.dp.clip_norm is the limit",
                       dp.mechanism, e.privacy.clip_norm));
   if (dp.is_central()) check_central(problems, e);
+  if (dp.is_local()) check_local(problems, e);
   check_sampling(problems, e);
   check_adaptive_clip(problems, e);
 }

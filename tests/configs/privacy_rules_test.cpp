@@ -49,6 +49,16 @@ TEST_CASE("privacy rules: what would make epsilon a false statement is refused b
   e.aggregation.strategy = "trimmedmean";
   CHECK(refuses(e, {"aggregation.strategy 'trimmedmean'", "not a plain mean"}));
   e = central();
+  e.aggregation.robust = "median";
+  CHECK(refuses(e, {"aggregation.robust 'median'", "the noised mean"}));
+  for (const char* weighs : {"fednova", "qfedavg"}) {
+    CAPTURE(std::string(weighs));
+    e = central();
+    e.privacy.dp.mechanism = "local";
+    e.aggregation.strategy = weighs;
+    CHECK(refuses(e, {"aggregation.strategy '" + std::string(weighs) + "'", "keeps to itself"}));
+  }
+  e = central();
   e.privacy.clip_norm = 1;
   CHECK(refuses(e, {"privacy.clip_norm must be 0"}));
   e = central();
