@@ -1,6 +1,6 @@
 # fennec_library(NAME [GLUE] SOURCES … USES folder… LIBS target…): one folder = one static library.
 # GLUE: control flow around the work and command lines, where building quickly matters and running does not; compiled
-# with little optimisation over one precompiled header.
+# with little optimisation. No precompiled header: CLI11 or JSON in one costs every source more than it saves.
 # USES is the only place where "who may include whom" is written; tests/layers_test.cmake checks the sources against it.
 function(fennec_library name)
   cmake_parse_arguments(arg "GLUE" "" "SOURCES;USES;LIBS" ${ARGN})
@@ -21,7 +21,6 @@ function(fennec_library name)
   if(arg_GLUE)
     target_compile_options(fennec_${name} PRIVATE $<$<CONFIG:Release>:-O1>)
     target_include_directories(fennec_${name} SYSTEM PRIVATE ${CLI11_INCLUDE})
-    target_precompile_headers(fennec_${name} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/glue_pch.h)
   endif()
   set_property(GLOBAL APPEND PROPERTY FENNEC_FOLDERS ${name})
   set_property(GLOBAL PROPERTY FENNEC_USES_${name} "${arg_USES}")
@@ -33,7 +32,6 @@ function(fennec_program name folder)
   target_link_libraries(${name} PRIVATE fennec_${folder} fennec_warnings)
   target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   target_include_directories(${name} SYSTEM PRIVATE ${CLI11_INCLUDE})
-  target_precompile_headers(${name} REUSE_FROM fennec_${folder})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 endfunction()
 
