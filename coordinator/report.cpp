@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "coordinator/report_page.h"
 #include "coordinator/report_plot.h"
 #include "coordinator/round_figures.h"
 #include "coordinator/run_journal.h"
@@ -15,39 +16,10 @@ namespace fennec {
 
 namespace {
 
-constexpr const char* kStyle = R"(<style>
-body{font:15px/1.5 system-ui,sans-serif;color:#1c2530;background:#fff;margin:0 auto;max-width:1180px;padding:24px 16px}
-h1{font-size:26px;margin:0}h2{font-size:18px;margin:32px 0 8px}p.sub{color:#5b6773;margin:2px 0 16px}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:10px}
-.tile{border:1px solid #e1e6eb;border-radius:8px;padding:8px 12px;overflow-wrap:anywhere}.tile b{display:block;font-size:12px;font-weight:500;color:#5b6773}
-.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,460px),1fr));gap:12px;margin-top:16px}
-figure{margin:0;border:1px solid #e1e6eb;border-radius:8px;padding:8px}svg{width:100%;height:auto;display:block}
-.t{font:12px system-ui,sans-serif;fill:#44505c}.h{font:600 14px system-ui,sans-serif;fill:#1c2530}.m{text-anchor:middle}.e{text-anchor:end}
-.grid{stroke:#e9edf1}.axis{stroke:#8b96a1}
-.wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;width:100%}
-th,td{text-align:right;padding:4px 10px;border-bottom:1px solid #e9edf1;white-space:nowrap}th:first-child,td:first-child{text-align:left}
-th{color:#5b6773;font-weight:500}pre{background:#f6f8fa;border-radius:8px;padding:12px;overflow-x:auto;font-size:13px}
-summary{cursor:pointer;color:#0072b2}
-</style>
-)";
-
 constexpr std::size_t kMostParticipantRows = 2000;  // a page a phone can still open
 
 std::string decimal(double v, int digits = 4) {
   return std::isfinite(v) ? fmt::format("{:.{}f}", v, digits) : "–";
-}
-
-std::string table(const std::vector<std::string>& head,
-                  const std::vector<std::vector<std::string>>& rows) {
-  std::string out = "<div class=\"wide\"><table><thead><tr>";
-  for (const std::string& cell : head) out += "<th>" + escape_html(cell) + "</th>";
-  out += "</tr></thead><tbody>\n";
-  for (const auto& row : rows) {
-    out += "<tr>";
-    for (const std::string& cell : row) out += "<td>" + escape_html(cell) + "</td>";
-    out += "</tr>\n";
-  }
-  return out + "</tbody></table></div>\n";
 }
 
 template <class Value>
@@ -149,9 +121,9 @@ std::string round_table(const ReportInput& input) {
                     std::to_string(r.supervised_tokens), decimal(r.update_norm),
                     human_bytes(r.bytes_up), human_bytes(r.bytes_down), decimal(r.wall_s, 1),
                     r.adapter_sha256.substr(0, 12)});
-  return table({"round", "training loss", "updates", "examples", "supervised tokens", "update norm",
-                "up", "down", input.virtual_time ? "simulated s" : "s", "adapter"},
-               rows);
+  return html_table({"round", "training loss", "updates", "examples", "supervised tokens",
+                     "update norm", "up", "down", input.virtual_time ? "simulated s" : "s", "adapter"},
+                    rows);
 }
 
 std::string evaluation_table(const ReportInput& input) {
@@ -160,7 +132,7 @@ std::string evaluation_table(const ReportInput& input) {
     for (const auto& [name, value] : e.metrics)
       rows.push_back({std::to_string(e.after_round.value), name, decimal(value),
                       std::to_string(e.clients), std::to_string(e.num_examples)});
-  return table({"after round", "figure", "value", "clients", "examples"}, rows);
+  return html_table({"after round", "figure", "value", "clients", "examples"}, rows);
 }
 
 std::string participant_table(const ReportInput& input) {
@@ -173,9 +145,9 @@ std::string participant_table(const ReportInput& input) {
                       std::to_string(p.steps), decimal(p.update_norm), human_bytes(p.bytes_up),
                       decimal(p.train_seconds, 1)});
     }
-  std::string out = table({"round", "client", "training loss", "examples", "supervised tokens", "steps",
-                           "update norm", "up", "training s"},
-                          rows);
+  std::string out = html_table({"round", "client", "training loss", "examples", "supervised tokens",
+                                "steps", "update norm", "up", "training s"},
+                               rows);
   if (rows.size() == kMostParticipantRows)
     out += fmt::format("<p class=\"sub\">The first {} rows.</p>\n", kMostParticipantRows);
   return out;
@@ -187,13 +159,13 @@ std::string rejected_table(const ReportInput& input) {
     for (const RejectedUpdate& rejected : r.rejected)
       if (rows.size() < kMostParticipantRows)
         rows.push_back({std::to_string(r.round.value), rejected.client.name, rejected.reason});
-  return rows.empty() ? "" : "<h2>Refused</h2>\n" + table({"round", "client", "reason"}, rows);
+  return rows.empty() ? "" : "<h2>Refused</h2>\n" + html_table({"round", "client", "reason"}, rows);
 }
 
 std::string tiles(const ReportInput& input) {
   std::string out = "<div class=\"tiles\">";
   const auto tile = [&](const std::string& label, const std::string& value) {
-    out += "<div class=\"tile\"><b>" + escape_html(label) + "</b>" + escape_html(value) + "</div>";
+    out += html_tile(label, value);
   };
   if (input.evaluations.size() > 1)
     for (const char* name : {"loss", "accuracy", "mae"}) {
@@ -211,13 +183,9 @@ std::string tiles(const ReportInput& input) {
 }  // namespace
 
 std::string report_html(const ReportInput& input) {
-  std::string out =
-      "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n<meta name=\"viewport\" "
-      "content=\"width=device-width,initial-scale=1\">\n";
-  out += "<title>" + escape_html(input.title) + "</title>\n" + kStyle + "</head><body>\n";
-  out += "<h1>" + escape_html(input.title) + "</h1>\n<p class=\"sub\">" + escape_html(input.subtitle);
-  if (!input.generated.empty()) out += " · " + escape_html(input.generated);
-  out += "</p>\n" + tiles(input) + plots(input);
+  std::string subtitle = input.subtitle;
+  if (!input.generated.empty()) subtitle += " · " + input.generated;
+  std::string out = tiles(input) + plots(input);
   if (input.privacy)
     out += "<h2>Differential privacy</h2>\n<p>" + escape_html(to_string(*input.privacy)) + "</p>\n";
   out += "<h2>Rounds</h2>\n" + round_table(input);
@@ -227,7 +195,7 @@ std::string report_html(const ReportInput& input) {
            participant_table(input) + "</details>\n";
   out += "<details><summary>Experiment</summary><pre>" + escape_html(input.experiment_yaml) +
          "</pre></details>\n";
-  return out + "</body></html>\n";
+  return html_page(input.title, subtitle, out);
 }
 
 }  // namespace fennec

@@ -12,9 +12,10 @@ namespace fennec {
 namespace {
 
 constexpr double kWidth = 560, kHeight = 300, kLeft = 64, kRight = 14, kTop = 40, kBottom = 46;
+constexpr int kLegendRow = 14;
 // Okabe–Ito: told apart by colour-blind readers too.
-constexpr std::array<const char*, 6> kColours = {"#0072b2", "#d55e00", "#009e73",
-                                                 "#cc79a7", "#e69f00", "#56b4e9"};
+constexpr std::array<const char*, 7> kColours = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
+                                                 "#e69f00", "#56b4e9", "#000000"};
 
 const char* colour(std::size_t i) { return kColours[i % kColours.size()]; }
 
@@ -47,14 +48,20 @@ std::string number(double v) {
   return fmt::format("{:g}", std::round(v * 1e6) / 1e6);
 }
 
+double spread_at(const PlotSeries& series, std::size_t i) {
+  return i < series.spread.size() && std::isfinite(series.spread[i]) ? series.spread[i] : 0;
+}
+
 Frame frame_of(const Plot& plot) {
   Frame frame;
   for (const PlotSeries& series : plot.series)
-    for (const auto& [x, y] : series.points)
-      if (std::isfinite(y)) {
-        frame.x.include(x);
-        frame.y.include(y);
-      }
+    for (std::size_t i = 0; i < series.points.size(); ++i) {
+      const auto& [x, y] = series.points[i];
+      if (!std::isfinite(y)) continue;
+      frame.x.include(x);
+      frame.y.include(y - spread_at(series, i));
+      frame.y.include(y + spread_at(series, i));
+    }
   if (frame.x.empty()) return frame;
   if (plot.from_zero || plot.bars) frame.y.include(0);
   if (frame.y.low == frame.y.high) frame.y.high += frame.y.high == 0 ? 1 : std::abs(frame.y.high) * 0.1;
@@ -90,6 +97,20 @@ std::string axes(const Plot& plot, const Frame& f) {
   return out;
 }
 
+/// There along the upper edge, back along the lower one.
+std::string band(const PlotSeries& series, const Frame& f, const char* fill) {
+  if (series.spread.empty()) return "";
+  std::string upper, lower;
+  for (std::size_t i = 0; i < series.points.size(); ++i) {
+    const auto& [x, y] = series.points[i];
+    if (!std::isfinite(y)) continue;
+    const double spread = spread_at(series, i);
+    upper += fmt::format("{}{:.1f} {:.1f}", upper.empty() ? "M" : "L", f.px(x), f.py(y + spread));
+    lower = fmt::format("L{:.1f} {:.1f}", f.px(x), f.py(y - spread)) + lower;
+  }
+  return fmt::format("<path d=\"{}{}Z\" fill=\"{}\" fill-opacity=\"0.15\"/>\n", upper, lower, fill);
+}
+
 std::string line(const PlotSeries& series, const Frame& f, const char* stroke) {
   std::string path, dots;
   for (const auto& [x, y] : series.points) {
@@ -101,7 +122,8 @@ std::string line(const PlotSeries& series, const Frame& f, const char* stroke) {
           "{}</title></circle>",
           f.px(x), f.py(y), stroke, escape_html(series.name), number(y), number(x));
   }
-  return fmt::format("<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\"/>{}\n", path,
+  return band(series, f, stroke) +
+         fmt::format("<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\"/>{}\n", path,
                      stroke, dots);
 }
 
@@ -122,15 +144,32 @@ std::string bars(const Plot& plot, const Frame& f) {
   return out;
 }
 
-std::string legend(const Plot& plot) {
-  std::string out;
+/// Left edge and row of each name; as many rows as they need.
+std::vector<std::pair<double, int>> legend_places(const Plot& plot) {
+  std::vector<std::pair<double, int>> out;
   double x = kLeft;
+  int row = 0;
+  for (const PlotSeries& series : plot.series) {
+    const double width = 34 + 6.6 * static_cast<double>(series.name.size());
+    if (x + width > kWidth && x > kLeft) {
+      x = kLeft;
+      ++row;
+    }
+    out.emplace_back(x, row);
+    x += width;
+  }
+  return out;
+}
+
+std::string legend(const Plot& plot, const std::vector<std::pair<double, int>>& places, int top) {
+  std::string out;
   for (std::size_t i = 0; i < plot.series.size(); ++i) {
+    const double x = places[i].first;
+    const int y = top + kLegendRow * places[i].second;
     out += fmt::format(
-        "<rect x=\"{:.1f}\" y=\"22\" width=\"12\" height=\"4\" fill=\"{}\"/><text x=\"{:.1f}\" "
-        "y=\"28\" class=\"t\">{}</text>\n",
-        x, colour(i), x + 17, escape_html(plot.series[i].name));
-    x += 34 + 6.6 * static_cast<double>(plot.series[i].name.size());
+        "<rect x=\"{:.1f}\" y=\"{}\" width=\"12\" height=\"4\" fill=\"{}\"/><text x=\"{:.1f}\" "
+        "y=\"{}\" class=\"t\">{}</text>\n",
+        x, y - 6, colour(i), x + 17, y, escape_html(plot.series[i].name));
   }
   return out;
 }
@@ -153,11 +192,14 @@ std::vector<double> round_ticks(double low, double high, int count, bool integer
 std::string plot_svg(const Plot& plot) {
   const Frame f = frame_of(plot);
   if (f.x.empty()) return "";
+  const auto places = legend_places(plot);
+  const int above = places.empty() ? 0 : kLegendRow * places.back().second;  // grows upwards
   std::string out = fmt::format(
-      "<figure><svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\">\n<text x=\"{}\" y=\"14\" "
+      "<figure><svg viewBox=\"0 {} {} {}\" role=\"img\" aria-label=\"{}\">\n<text x=\"{}\" y=\"{}\" "
       "class=\"h\">{}</text>\n",
-      kWidth, kHeight, escape_html(plot.title), kLeft, escape_html(plot.title));
-  out += legend(plot) + axes(plot, f);
+      -above, kWidth, kHeight + above, escape_html(plot.title), kLeft, 14 - above,
+      escape_html(plot.title));
+  out += legend(plot, places, 28 - above) + axes(plot, f);
   if (plot.bars)
     out += bars(plot, f);
   else

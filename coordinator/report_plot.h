@@ -9,6 +9,7 @@ namespace fennec {
 struct PlotSeries {
   std::string name;
   std::vector<std::pair<double, double>> points;  ///< ascending x
+  std::vector<double> spread{};  ///< half the height of a band about each point; empty = no band
 };
 
 struct Plot {
