@@ -26,4 +26,14 @@ EvaluationRecord pool_evaluation(const RecordEvaluation& evaluation) {
   return out;
 }
 
+std::vector<std::pair<ClientId, MetricList>> evaluation_by_client(const RecordEvaluation& evaluation) {
+  std::vector<std::pair<ClientId, MetricList>> out;
+  for (const auto& [client, report] : evaluation.reports) {
+    if (report.num_examples == 0) continue;
+    if (const Result<EvaluationTally> tally = EvaluationTally::from_sums(report.metrics))
+      out.emplace_back(client, tally->metrics());
+  }
+  return out;
+}
+
 }  // namespace fennec

@@ -12,4 +12,7 @@ namespace fennec {
 /// and those whose sums do not parse are left out.
 EvaluationRecord pool_evaluation(const RecordEvaluation& evaluation);
 
+/// The same figures of each client by itself, ascending by client; the same ones are left out.
+std::vector<std::pair<ClientId, MetricList>> evaluation_by_client(const RecordEvaluation& evaluation);
+
 }  // namespace fennec

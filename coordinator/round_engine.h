@@ -150,6 +150,8 @@ class RoundEngine {
               const Clock& clock, RunState state, CohortRule cohorts = {});
 
   std::vector<RoundAction> handle(const RoundEvent& event);
+  /// The open round is the last one; the evaluation after it follows.
+  void end_after_open_round() { config_.total = static_cast<int>(round().value); }
 
   EnginePhase phase() const { return phase_; }
   bool finished() const { return phase_ == EnginePhase::kFinished; }

@@ -3,6 +3,7 @@
 #include <map>
 #include <utility>
 
+#include "coordinator/evaluation_pool.h"
 #include "simulations/event_queue.h"
 #include "simulations/training_pool.h"
 #include "simulations/virtual_coordinator.h"
@@ -35,7 +36,7 @@ class Simulation {
              [this](const ClientId& client, Message message) { down(client, std::move(message)); },
              [this](const ClientId& client, const UpdateOffer& offer) { fetch(client, offer); },
              [this](const RoundRecord& record) { committed(record); },
-             [this](const EvaluationRecord& record) { evaluated(record); },
+             [this](const RecordEvaluation& evaluation) { evaluated(evaluation); },
              [this](const RoundAbandoned& round) { abandoned(round); }}) {
     for (const Device& device : devices)
       devices_.emplace(device.id, std::make_unique<VirtualDevice>(device, around_));
@@ -104,11 +105,13 @@ class Simulation {
     updates_ = 0;
     result_.rounds.push_back(record);
     if (events_.committed) events_.committed(record, to_seconds(queue_.now()));
+    if (events_.enough && events_.enough()) coordinator_.end_early();
   }
 
-  void evaluated(const EvaluationRecord& record) {
-    result_.evaluations.push_back(record);
-    if (events_.evaluated) events_.evaluated(record, to_seconds(queue_.now()));
+  void evaluated(const RecordEvaluation& evaluation) {
+    result_.evaluations.push_back(pool_evaluation(evaluation));
+    result_.by_device = evaluation_by_client(evaluation);
+    if (events_.evaluated) events_.evaluated(result_.evaluations.back(), to_seconds(queue_.now()));
   }
 
   void abandoned(const RoundAbandoned& round) {

@@ -2,6 +2,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "configs/experiment.h"
@@ -19,12 +20,14 @@ struct SimulationEvents {
   std::function<void(const EvaluationRecord&, double at_s)> evaluated;
   std::function<void(RoundId, const std::string& reason)> abandoned;
   std::function<void(RoundId, std::size_t updates)> update;  ///< updates so far in the open round
+  std::function<bool()> enough{};  ///< asked after each commit: true ends the run after an evaluation
 };
 
 struct SimulationResult {
   ParameterSet adapter;
   std::vector<RoundRecord> rounds;
   std::vector<EvaluationRecord> evaluations;
+  std::vector<std::pair<ClientId, MetricList>> by_device;  ///< the last evaluation, each by itself
   double virtual_s = 0;
   std::int64_t abandoned = 0;           ///< rounds that opened again
   std::vector<PrivacyRelease> privacy;  ///< under privacy.dp

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "coordinator/commit.h"
-#include "coordinator/evaluation_pool.h"
 #include "core/digest.h"
 #include "core/log.h"
 
@@ -147,9 +146,7 @@ void VirtualCoordinator::perform(const CommitRound& action) {
   around_.committed(commit.record);
 }
 
-void VirtualCoordinator::perform(const RecordEvaluation& action) {
-  around_.evaluated(pool_evaluation(action));
-}
+void VirtualCoordinator::perform(const RecordEvaluation& action) { around_.evaluated(action); }
 
 void VirtualCoordinator::perform(const RoundAbandoned& action) { around_.abandoned(action); }
 

@@ -26,7 +26,7 @@ struct CoordinatorSurroundings {
   std::function<void(const ClientId&, const UpdateOffer&)>
       request;  ///< transfer the offered bytes, then update_arrived()
   std::function<void(const RoundRecord&)> committed;
-  std::function<void(const EvaluationRecord&)> evaluated;
+  std::function<void(const RecordEvaluation&)> evaluated;
   std::function<void(const RoundAbandoned&)> abandoned;
 };
 
@@ -47,6 +47,8 @@ class VirtualCoordinator {
   const PrivacyAccount* privacy() const { return privacy_ ? &*privacy_ : nullptr; }
   void count_download(std::int64_t bytes) { bytes_down_ += bytes; }
 
+  /// The round that was just committed is the last one.
+  void end_early() { engine_.end_after_open_round(); }
   bool finished() const { return engine_.finished(); }
   /// Null when the version is too old to be kept.
   std::shared_ptr<const ParameterSet> adapter(AdapterVersion version) const;
