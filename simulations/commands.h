@@ -13,6 +13,7 @@ using Action = std::function<int()>;
 /// The only list of subcommands: `name` is one file, command_<name>.cpp.
 #define FENNEC_SIM_COMMANDS(X) \
   X(run)                       \
+  X(compare)                   \
   X(pretrain)                  \
   X(keys)
 

@@ -22,8 +22,8 @@ double megabytes(std::int64_t bytes) { return static_cast<double>(bytes) / 1e6; 
 
 }  // namespace
 
-RunOutput::RunOutput(const Experiment& experiment, std::filesystem::path directory, bool json)
-    : experiment_(experiment), directory_(std::move(directory)), json_(json) {
+RunOutput::RunOutput(const Experiment& experiment, std::filesystem::path directory, Told told)
+    : experiment_(experiment), directory_(std::move(directory)), told_(told) {
   std::error_code failed;
   std::filesystem::create_directories(directory_, failed);
   if (failed) throw IoError(directory_.string() + ": cannot create: " + failed.message());
@@ -36,7 +36,8 @@ void RunOutput::begin(const std::vector<Device>& devices, std::size_t data_sets,
   population_ = devices.size() == data_sets
                     ? fmt::format("{} simulated devices", devices.size())
                     : fmt::format("{} simulated devices over {} data sets", devices.size(), data_sets);
-  if (json_) {
+  if (told_ == Told::kNothing) return;
+  if (told_ == Told::kJson) {
     print_line(Json{{"event", "started"},
                     {"name", experiment_.name},
                     {"devices", devices.size()},
@@ -72,7 +73,8 @@ void RunOutput::committed(const RoundRecord& r, double at_s) {
   metrics_->write(fields);
   write_aggregation_metrics(*metrics_, r);
   write_privacy_metrics(*metrics_, r, privacy_summary(experiment_, {}, true));
-  if (json_) {
+  if (told_ == Told::kNothing) return;
+  if (told_ == Told::kJson) {
     print_line(Json{{"event", "round"},
                     {"round", r.round.value},
                     {"updates", r.participants.size()},
@@ -94,7 +96,8 @@ void RunOutput::committed(const RoundRecord& r, double at_s) {
 
 void RunOutput::evaluated(const EvaluationRecord& e) {
   write_metrics(*metrics_, e);
-  if (json_)
+  if (told_ == Told::kNothing) return;
+  if (told_ == Told::kJson)
     print_line(Json{{"event", "evaluation"},
                     {"round", e.after_round.value},
                     {"clients", e.clients},
@@ -140,7 +143,8 @@ void RunOutput::finish(const SimulationResult& result, double elapsed_s) {
   const EvaluationRecord* before = result.evaluations.empty() ? nullptr : &result.evaluations.front();
   const EvaluationRecord* after = result.evaluations.empty() ? nullptr : &result.evaluations.back();
   const std::optional<PrivacySummary> privacy = privacy_summary(experiment_, result.privacy, true);
-  if (json_) {
+  if (told_ == Told::kNothing) return;
+  if (told_ == Told::kJson) {
     Json out{{"event", "finished"},
              {"adapter", adapter},
              {"report", report},

@@ -12,13 +12,16 @@
 
 namespace fennec {
 
+/// How a run talks on stdout; its files are the same.
+enum class Told { kTable, kJson, kNothing };
+
 /// What `fennec-sim run` tells: a table (or JSON lines) on stdout, progress on stderr, and in the
 /// output directory experiment.yaml, metrics.jsonl, adapter/ and report.html. Everything but the
 /// elapsed time is a function of the experiment, so two runs leave the same files. Event loop only.
 class RunOutput {
  public:
   /// Makes the directory; an earlier metrics.jsonl in it is replaced. Throws IoError.
-  RunOutput(const Experiment& experiment, std::filesystem::path directory, bool json);
+  RunOutput(const Experiment& experiment, std::filesystem::path directory, Told told);
 
   void begin(const std::vector<Device>& devices, std::size_t data_sets, std::size_t threads);
   SimulationEvents events();
@@ -34,7 +37,7 @@ class RunOutput {
 
   const Experiment& experiment_;
   std::filesystem::path directory_;
-  bool json_;
+  Told told_;
   std::unique_ptr<MetricsWriter> metrics_;
   std::unique_ptr<Progress> progress_;
   std::string population_;  ///< "1000 devices over 100 data sets"

@@ -40,7 +40,7 @@ void write_devices(const std::filesystem::path& root) {
 TEST_CASE("help names the commands; nothing to do is an error") {
   const auto help = run_program("fennec-sim", "--help");
   CHECK(help.exit_code == 0);
-  for (const char* command : {"run", "keys"}) CHECK(contains(help.out, command));
+  for (const char* command : {"run", "compare", "keys"}) CHECK(contains(help.out, command));
   CHECK(run_program("fennec-sim", "").exit_code == 2);
   CHECK(run_program("fennec-sim", "fly").exit_code == 2);
 }
@@ -97,4 +97,46 @@ TEST_CASE("run prints a table, or JSON lines, and says where its files are") {
   CHECK(rounds == 1);
   CHECK(last["event"] == "finished");
   CHECK(last["after"].contains("accuracy"));
+}
+
+TEST_CASE("compare runs what is missing, keeps what is finished and tells one table") {
+  FENNEC_NEEDS_SHARED("pretrained/stories260K");
+  test::TempDir dir;
+  write_devices(dir / "data");
+  std::ofstream(dir / "x.yaml")
+      << "name: tiny\nmodel: {base: " << test::shared("pretrained/stories260K").string()
+      << "}\ntrain: {local_steps: 1, batch_tokens: 64}\nrounds: {total: 2, cohort_size: 2}\n"
+      << "data: {prepared: " << (dir / "data").string() << "}\n";
+  std::ofstream(dir / "c.yaml") << "name: pair\nbase: " << (dir / "x.yaml").string()
+                                << "\nseeds: [1, 2]\nvariants:\n  - name: plain\n  - name: small\n"
+                                   "    set: {aggregation.codec: int8}\n";
+  const std::string arguments =
+      "compare " + (dir / "c.yaml").string() + " --out " + (dir / "out").string();
+  const auto first = run_program("fennec-sim", arguments);
+  CAPTURE(first.err);
+  REQUIRE(first.exit_code == 0);
+  CHECK(contains(first.out, "small seed 2: accuracy"));
+  CHECK_FALSE(contains(first.out, "kept"));
+  const std::string table = first.out.substr(first.out.find("pair: 2 rounds a run at most, 2 seeds"));
+  CHECK(std::filesystem::exists(dir / "out" / "comparison.html"));
+  CHECK(std::filesystem::exists(dir / "out" / "runs" / "small-2" / "report.html"));
+
+  std::filesystem::remove(dir / "out" / "runs" / "small-2" / "figures.json");  // as if it was stopped
+  const auto again = run_program("fennec-sim", arguments);
+  REQUIRE(again.exit_code == 0);
+  CHECK(contains(again.out, "plain seed 1: accuracy"));
+  CHECK(contains(again.out, "small seed 1") == contains(again.out, "rounds, kept"));
+  std::size_t kept = 0;
+  for (std::size_t at = again.out.find(", kept"); at != std::string::npos;
+       at = again.out.find(", kept", at + 1))
+    ++kept;
+  CHECK(kept == 3);
+  CHECK(contains(again.out, table));
+
+  const auto json = run_program("fennec-sim", arguments + " --json --seeds 1 --metric loss");
+  REQUIRE(json.exit_code == 0);
+  const std::string last = json.out.substr(json.out.rfind('\n', json.out.size() - 2) + 1);
+  CHECK(nlohmann::json::parse(last)["variants"][1]["metric"]["mean"].get<double>() > 0);
+  CHECK(run_program("fennec-sim", arguments + " --metric mae").exit_code == 2);
+  CHECK(run_program("fennec-sim", arguments + " --budget 0").exit_code == 2);
 }

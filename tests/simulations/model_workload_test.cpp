@@ -96,7 +96,7 @@ TEST_CASE(
   std::vector<std::string> files{"experiment.yaml", "metrics.jsonl", "report.html",
                                  "adapter/adapter_config.json", "adapter/adapter_model.safetensors"};
   for (const char* name : {"a", "b"}) {
-    RunOutput output(e, dir / name, /*json=*/true);
+    RunOutput output(e, dir / name, Told::kJson);
     output.begin(make_population(e.simulation, {"x"}, Seed(1)), 1, 2);
     output.finish(run(e, 2, output.events()), 0);
   }

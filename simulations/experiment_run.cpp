@@ -1,0 +1,45 @@
+#include "simulations/experiment_run.h"
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "client/local_round.h"
+#include "core/clock.h"
+#include "core/lora_layout.h"
+#include "simulations/device_data.h"
+#include "simulations/model_workload.h"
+
+namespace fennec {
+namespace {
+
+std::size_t training_threads(const SimulationConfig& config) {
+  if (config.workers > 0) return static_cast<std::size_t>(config.workers);
+  return std::max<std::size_t>(1, std::thread::hardware_concurrency());
+}
+
+}  // namespace
+
+SimulationResult run_experiment(const Experiment& experiment, RunOutput& output,
+                                const std::function<SimulationEvents(SimulationEvents)>& watch) {
+  const SteadyClock clock;
+  const TimePoint start = clock.now();
+  const Seed seed(experiment.seed);
+  std::vector<DeviceData> sets = load_data_sets(experiment.data, seed.child("world"));
+  const std::size_t data_sets = sets.size();
+  ModelWorkload workload(experiment, std::move(sets));
+  const std::vector<Device> devices =
+      make_population(experiment.simulation, workload.data_sets(), seed.child("population"));
+  ParameterSet initial =
+      initial_lora(adapter_layout(experiment, experiment.model.base), seed.child("adapter_init"));
+  const std::size_t threads = training_threads(experiment.simulation);
+  output.begin(devices, data_sets, threads);
+  SimulationEvents events = output.events();
+  if (watch) events = watch(std::move(events));
+  SimulationResult result =
+      simulate(experiment, devices, workload, std::move(initial), threads, events);
+  output.finish(result, to_seconds(clock.now() - start));
+  return result;
+}
+
+}  // namespace fennec
