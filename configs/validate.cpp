@@ -59,6 +59,27 @@ void check_training(Problems& p, const Experiment& e) {
   p.at_least("train.checkpoint_steps", e.train.checkpoint_steps, 1);
 }
 
+void check_selection(Problems& p, const Experiment& e) {
+  const SelectionConfig& s = e.rounds.selection;
+  if (std::find(kSelectionNames.begin(), kSelectionNames.end(), s.method) == kSelectionNames.end())
+    p.list.push_back(
+        "rounds.selection.method: " +
+        unknown_name("selection", s.method, {kSelectionNames.begin(), kSelectionNames.end()}));
+  p.within("rounds.selection.over", s.over, 1.0, 10.0);
+  p.at_least("rounds.selection.candidates", s.candidates, 0);
+  p.within("rounds.selection.exploration", s.exploration, 0.0, 1.0);
+  p.within("rounds.selection.exploration_decay", s.exploration_decay, 0.0, 1.0);
+  p.within("rounds.selection.exploration_least", s.exploration_least, 0.0, 1.0);
+  p.within("rounds.selection.slow_penalty", s.slow_penalty, 0.0, 10.0);
+  p.within("rounds.selection.cutoff", s.cutoff, 0.0, 1.0);
+  // The accountant counts on cohorts that depend on nothing a device says, and on all of their updates.
+  const bool private_run = e.privacy.dp.is_on();
+  p.require(!private_run || s.method == "uniform",
+            "rounds.selection.method must be uniform with privacy.dp, is " + s.method);
+  p.require(!private_run || s.over == 1,
+            fmt::format("rounds.selection.over must be 1 with privacy.dp, is {}", s.over));
+}
+
 void check_rounds(Problems& p, const Experiment& e) {
   p.at_least("rounds.total", e.rounds.total, 1);
   p.at_least("rounds.cohort_size", e.rounds.cohort_size, 1);
@@ -70,6 +91,7 @@ void check_rounds(Problems& p, const Experiment& e) {
   p.within("rounds.deadline_s", e.rounds.deadline_s, 0.0,
            1e8);  // fits the nanosecond clock many times over
   p.at_least("rounds.evaluate_every", e.rounds.evaluate_every, 0);
+  check_selection(p, e);
   p.positive("aggregation.server_lr", e.aggregation.server_lr);
   p.below_one("aggregation.server_momentum", e.aggregation.server_momentum);
   p.at_least("privacy.clip_norm", e.privacy.clip_norm, 0.0);

@@ -2,6 +2,7 @@
 #include <map>
 #include <vector>
 
+#include "coordinator/selection.h"
 #include "core/ids.h"
 #include "transport/messages.h"
 
@@ -18,6 +19,7 @@ class ClientTable {
   std::vector<ClientId> connected() const;  ///< ascending
   /// Those that can train: connected, with at least one training example. Ascending.
   std::vector<ClientId> eligible() const;
+  std::vector<Candidate> candidates() const;  ///< the same, with what a selection may ask of them
 
  private:
   std::map<ClientId, Hello> clients_;

@@ -7,8 +7,13 @@
 namespace fennec {
 
 Round::Round(RoundId id, AdapterVersion base, std::vector<ClientId> cohort,
-             std::map<ClientId, UpdateOffer> stored, TimePoint opened)
-    : id_(id), base_(base), cohort_(std::move(cohort)), stored_(std::move(stored)), opened_(opened) {
+             std::map<ClientId, UpdateOffer> stored, TimePoint opened, std::size_t goal)
+    : id_(id),
+      base_(base),
+      cohort_(std::move(cohort)),
+      stored_(std::move(stored)),
+      opened_(opened),
+      goal_(goal) {
   FENNEC_CHECK(std::is_sorted(cohort_.begin(), cohort_.end()));
   std::erase_if(stored_, [&](const auto& entry) { return !in_cohort(entry.first); });
 }
@@ -79,7 +84,7 @@ bool Round::everyone_answered() const {
 }
 
 bool Round::has_enough(int min_updates) const {
-  const std::size_t expected = cohort_.size() - failed_.size();
+  const std::size_t expected = std::min(goal_, cohort_.size() - failed_.size());
   const std::size_t needed = min_updates > 0 ? static_cast<std::size_t>(min_updates) : expected;
   return stored_.size() >= std::max<std::size_t>(needed, 1);
 }

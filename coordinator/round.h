@@ -23,9 +23,9 @@ enum class OfferVerdict {
 class Round {
  public:
   /// @param cohort  ascending  @param stored  updates of it that an earlier life of the
-  /// coordinator kept
+  /// coordinator kept  @param goal  updates that end it; more than the cohort: everyone is waited for
   Round(RoundId id, AdapterVersion base, std::vector<ClientId> cohort,
-        std::map<ClientId, UpdateOffer> stored, TimePoint opened);
+        std::map<ClientId, UpdateOffer> stored, TimePoint opened, std::size_t goal);
 
   RoundId id() const { return id_; }
   TimePoint opened() const { return opened_; }
@@ -49,7 +49,8 @@ class Round {
 
   bool is_storing() const { return !storing_.empty(); }
   bool everyone_answered() const;  ///< each member's update is stored, or the member failed
-  /// Enough to commit. @param min_updates  0: the whole cohort, failed members left out
+  bool has_all() const { return stored_.size() >= goal_; }  ///< nobody else is needed
+  /// Enough to commit. @param min_updates  0: the whole cohort (or the goal), failed members left out
   bool has_enough(int min_updates) const;
 
  private:
@@ -59,6 +60,7 @@ class Round {
   std::map<ClientId, UpdateOffer> storing_, stored_;
   std::set<ClientId> failed_;
   TimePoint opened_;
+  std::size_t goal_;
 };
 
 }  // namespace fennec

@@ -1,15 +1,20 @@
 #include "coordinator/round_engine.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include <fmt/format.h>
+
+#include "coordinator/pace.h"
 
 namespace fennec {
 
 namespace {
+constexpr std::size_t kEveryone = std::numeric_limits<std::size_t>::max();
 constexpr double kIdleRetrySeconds =
     5;  // pace of clients while nothing is due and no deadline is known
-}
+}  // namespace
 
 std::string_view to_string(EnginePhase phase) {
   switch (phase) {
@@ -35,6 +40,7 @@ RoundEngine::RoundEngine(const RoundsConfig& config, std::string experiment_yaml
       seed_(seed),
       clock_(clock),
       state_(std::move(state)),
+      history_(std::move(state_.history)),
       cohorts_(std::move(cohorts)) {}
 
 std::vector<RoundAction> RoundEngine::handle(const RoundEvent& event) {
@@ -96,19 +102,29 @@ void RoundEngine::select() {
   const std::vector<ClientId> eligible = clients_.eligible();
   const auto size = static_cast<std::size_t>(config_.cohort_size);
   if (eligible.size() < size) return;
+  const std::vector<Candidate> candidates = clients_.candidates();
   state_.open_cohort =
       cohorts_.poisson
           ? poisson_cohort(eligible, cohorts_, round())
-          : sample_cohort(eligible, size,
-                          seed_.child("cohort", static_cast<std::uint64_t>(round().value)));
+          : select_cohort({candidates, asked(), round(),
+                           seed_.child("cohort", static_cast<std::uint64_t>(round().value)), history_,
+                           config_.selection});
   out_.push_back(RecordRoundOpened{round(), state_.open_cohort});
   resume_round();
 }
 
+std::size_t RoundEngine::asked() const {
+  return static_cast<std::size_t>(std::ceil(config_.selection.over * config_.cohort_size - 1e-9));
+}
+
+void RoundEngine::open(std::vector<ClientId> cohort, std::map<ClientId, UpdateOffer> stored) {
+  round_.emplace(round(), state_.version, std::move(cohort), std::move(stored), clock_.now(),
+                 asked() > goal() ? goal() : kEveryone);
+}
+
 void RoundEngine::resume_round() {
   phase_ = EnginePhase::kTraining;
-  round_.emplace(round(), state_.version, state_.open_cohort, std::exchange(state_.stored, {}),
-                 clock_.now());
+  open(state_.open_cohort, std::exchange(state_.stored, {}));
   start_deadline();
   send_plans();
   settle_round();
@@ -124,7 +140,7 @@ void RoundEngine::settle_round() {
   }
   if (round_->is_storing()) return;  // what is on its way to disk will be acknowledged, so it counts
   const bool enough = cohorts_.poisson || round_->has_enough(config_.min_updates);
-  if (enough && (round_->everyone_answered() || deadline_passed())) {
+  if (round_->has_all() || (enough && (round_->everyone_answered() || deadline_passed()))) {
     phase_ = EnginePhase::kAggregating;
     out_.push_back(
         CommitRound{round_->id(), round_->contributors(), to_seconds(clock_.now() - round_->opened())});
@@ -143,9 +159,9 @@ void RoundEngine::reopen_round(const std::string& why) {
   }
   state_.open_cohort = round_->cohort();
   if (!cohorts_.poisson)
-    state_.open_cohort = resample_cohort(
-        round_->cohort(), keep, clients_.eligible(), static_cast<std::size_t>(config_.cohort_size),
-        seed_.child("cohort", static_cast<std::uint64_t>(round_->id().value), 1));
+    state_.open_cohort =
+        resample_cohort(round_->cohort(), keep, clients_.eligible(), asked(),
+                        seed_.child("cohort", static_cast<std::uint64_t>(round_->id().value), 1));
   state_.stored = round_->stored();
   out_.push_back(RecordRoundOpened{round_->id(), state_.open_cohort});
   resume_round();
@@ -153,17 +169,26 @@ void RoundEngine::reopen_round(const std::string& why) {
 
 void RoundEngine::on(const RoundCommitted& event) {
   if (phase_ != EnginePhase::kAggregating || event.round != round_->id()) return;
+  history_.committed(event.round, event.participants);
+  round_s_ = to_seconds(clock_.now() - round_->opened());
+  release_stragglers();
   round_.reset();
-  state_ =
-      RunState{event.version, event.adapter_bytes, event.adapter_sha256, event.round, false, {}, {}};
+  state_ = RunState{
+      event.version, event.adapter_bytes, event.adapter_sha256, event.round, false, {}, {}, {}};
   next_step();
+}
+
+void RoundEngine::release_stragglers() {
+  for (const ClientId& member : round_->cohort())
+    if (round_->awaits(member) && !round_->has_failed(member) && clients_.contains(member))
+      send(member, Wait{rejoin_after(member)});
 }
 
 void RoundEngine::on(const CommitFailed& event) {
   if (phase_ != EnginePhase::kAggregating || event.round != round_->id()) return;
   constexpr const char* kWhy = "no update was left to commit";
   phase_ = EnginePhase::kTraining;
-  round_.emplace(event.round, state_.version, event.cohort, event.stored, clock_.now());
+  open(event.cohort, event.stored);
   if (!event.cohort.empty()) return reopen_round(kWhy);
   out_.push_back(RoundAbandoned{event.round, kWhy});
   settle_round();
@@ -208,8 +233,14 @@ void RoundEngine::on(const ClientArrived& event) {
     return sent != nullptr && sent->client == client;
   };
   if (std::any_of(out_.begin() + static_cast<std::ptrdiff_t>(before), out_.end(), addressed)) return;
-  const bool timed = round_ || evaluation_;
-  send(client, Wait{timed ? std::max(1.0, to_seconds(deadline_ - clock_.now())) : kIdleRetrySeconds});
+  send(client, Wait{round_ || evaluation_ ? rejoin_after(client) : kIdleRetrySeconds});
+}
+
+double RoundEngine::rejoin_after(const ClientId& client) const {
+  const Seed draw = seed_.child("pace", client.name, static_cast<std::uint64_t>(round().value));
+  return rejoin_seconds(clients_.candidates().size(), asked(),
+                        round_s_ > 0 ? round_s_ : config_.deadline_s,
+                        std::max(0.0, to_seconds(deadline_ - clock_.now())), RandomStream(draw));
 }
 
 bool RoundEngine::assign(const ClientId& client) {

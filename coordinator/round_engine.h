@@ -8,11 +8,13 @@
 #include <variant>
 #include <vector>
 
+#include "coordinator/client_history.h"
 #include "coordinator/client_table.h"
 #include "coordinator/cohort_sampler.h"
 #include "coordinator/coordinator_config.h"
 #include "coordinator/evaluation_round.h"
 #include "coordinator/round.h"
+#include "coordinator/round_record.h"
 #include "core/clock.h"
 #include "core/ids.h"
 #include "core/rng.h"
@@ -60,6 +62,7 @@ struct RoundCommitted {  ///< adapter version and record are on disk
   AdapterVersion version;
   std::int64_t adapter_bytes;
   std::string adapter_sha256;
+  std::vector<ParticipantRecord> participants{};
 };
 struct CommitFailed {  ///< no contributor was left; the round as the ledger has it now
   RoundId round;
@@ -124,7 +127,8 @@ struct RunState {
   bool evaluated = false;             ///< the evaluation due after last_committed is recorded
   std::vector<ClientId> open_cohort;  ///< of round last_committed + 1, empty when not opened
   std::map<ClientId, UpdateOffer>
-      stored;  ///< updates of the open round already acknowledged or on disk
+      stored;               ///< updates of the open round already acknowledged or on disk
+  ClientHistory history{};  ///< of the committed rounds
 };
 
 enum class EnginePhase { kSelecting, kTraining, kAggregating, kEvaluating, kFinished };
@@ -177,8 +181,12 @@ class RoundEngine {
   void next_step();  ///< after a start or a commit: evaluate, select or finish
   void start_evaluation();
   void settle_evaluation();
-  void select();        ///< opens the next round if enough clients are there
-  void resume_round();  ///< the cohort of an earlier life
+  void select();  ///< opens the next round if enough clients are there
+  void open(std::vector<ClientId> cohort, std::map<ClientId, UpdateOffer> stored);
+  std::size_t asked() const;  ///< clients a round asks: the cohort, or more when it over-selects
+  std::size_t goal() const { return static_cast<std::size_t>(config_.cohort_size); }
+  void release_stragglers();  ///< of a round that needs nobody else
+  void resume_round();        ///< the cohort of an earlier life
   void reopen_round(const std::string& why);
   void settle_round();  ///< commit or reopen when it is time
   void finish();
@@ -193,6 +201,7 @@ class RoundEngine {
   void reject(const ClientId& client, const UpdateOffer& offer, const Error& error);
   /// Ok when the offer is to be pursued; otherwise the answer has been sent.
   bool wanted(const ClientId& client, const UpdateOffer& offer);
+  double rejoin_after(const ClientId& client) const;  ///< seconds, of one that is not needed now
   void start_deadline();
   bool deadline_passed() const { return clock_.now() >= deadline_; }
   bool evaluation_due() const;
@@ -202,6 +211,7 @@ class RoundEngine {
   Seed seed_;
   const Clock& clock_;
   RunState state_;
+  ClientHistory history_;
   CohortRule cohorts_;
   EnginePhase phase_ = EnginePhase::kSelecting;
   ClientTable clients_;
@@ -209,6 +219,7 @@ class RoundEngine {
   std::optional<EvaluationRound> evaluation_;
   std::uint64_t timer_ = 0;
   TimePoint deadline_{0};
+  double round_s_ = 0;  ///< how long the last round of this life took
   std::vector<RoundAction> out_;
 };
 

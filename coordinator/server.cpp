@@ -76,7 +76,9 @@ CohortRule Server::cohort_rule() const {
 }
 
 void Server::start() {
-  const RunState state = store_.ledger().run_state();
+  RunState state = store_.ledger().run_state();
+  for (const RoundRecord& record : store_.ledger().rounds())
+    state.history.committed(record.round, record.participants);
   journal_.restore(store_.ledger().rounds(), store_.ledger().evaluations());
   apply_clients(store_.ledger().clients());
   const AdmissionRules rules =
@@ -247,7 +249,8 @@ void Server::committed(const RoundRecord& record, std::vector<std::byte> adapter
   gateway_->serve_adapter(record.version, std::move(adapter_file));
   journal_.round_committed(record);
   write_report();
-  handle(RoundCommitted{record.round, record.version, record.adapter_bytes, record.adapter_sha256});
+  handle(RoundCommitted{record.round, record.version, record.adapter_bytes, record.adapter_sha256,
+                        record.participants});
 }
 
 void Server::perform(const RecordEvaluation& action) {

@@ -142,7 +142,7 @@ void VirtualCoordinator::perform(const CommitRound& action) {
   for (const auto& [round, client] : updates_.list()) updates_.erase(round, client);
   stored_.clear();
   feed(RoundCommitted{action.round, commit.record.version, commit.record.adapter_bytes,
-                      commit.record.adapter_sha256});
+                      commit.record.adapter_sha256, commit.record.participants});
   around_.committed(commit.record);
 }
 

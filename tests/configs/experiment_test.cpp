@@ -55,6 +55,9 @@ TEST_CASE("ranges and cross-rules are reported with the line of the key") {
         "x.yaml:2: data.prepared and data.world exclude each other; give one");
   CHECK(refusal("data:\n  world: [garage]\n") ==
         "x.yaml:2: data.world: unknown kind 'garage'; known: home, wearable, pump");
+  CHECK(refusal("rounds:\n  selection:\n    method: oorrt\n") ==
+        "x.yaml:3: rounds.selection.method: unknown selection 'oorrt'; did you mean 'oort'?; known: "
+        "uniform, powerofchoice, oort");
   CHECK(refusal("train: {local_steps: 0}").find("train.local_steps must be at least 1") !=
         std::string::npos);
   CHECK(refusal("rounds:\n  cohort_size: 9\nsimulation:\n  devices: 8\n")

@@ -190,3 +190,37 @@ TEST_CASE("a server optimizer with memory runs in the simulator too") {
   e.aggregation.server_momentum = 0;
   CHECK(same(run(e, 5).adapter, plain.adapter));
 }
+
+TEST_CASE(
+    "over-selection commits every round although devices vanish, and does not wait for slow ones") {
+  Experiment e = small_experiment();
+  e.simulation.devices = 60;
+  e.simulation.profiles[0].speed_spread = 1;
+  e.simulation.profiles[0].dropout = 0.1;
+  e.rounds.total = 20;
+  e.rounds.cohort_size = 20;
+  const SimulationResult plain = run(e, 7);
+  e.rounds.selection.over = 1.3;
+  const SimulationResult over = run(e, 7);
+  CHECK(over.abandoned == 0);
+  for (const RoundRecord& record : over.rounds) CHECK(record.participants.size() == 20);
+  CHECK(over.virtual_s < plain.virtual_s / 2);
+  CHECK(same(over.adapter, run(e, 7, 3).adapter));
+}
+
+TEST_CASE("a cohort chosen by what clients did is a function of the seed, too") {
+  for (const char* method : {"powerofchoice", "oort"}) {
+    CAPTURE(std::string(method));
+    Experiment e = small_experiment();
+    e.simulation.devices = 30;
+    e.simulation.profiles[0].speed_spread = 0.8;
+    e.rounds.total = 12;
+    e.rounds.selection.method = method;
+    const SimulationResult one = run(e, 7);
+    CHECK(same(one.adapter, run(e, 7, 3).adapter));
+    std::set<std::string> seen;
+    for (const RoundRecord& record : one.rounds)
+      for (const ParticipantRecord& p : record.participants) seen.insert(p.client.name);
+    CHECK(seen.size() > 12);
+  }
+}
