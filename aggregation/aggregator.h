@@ -23,6 +23,7 @@ struct Contribution {
   ParameterSet delta;  ///< trained adapter − base version
   /// Loss of the base version on this client's data, nats per supervised token; NaN when not told.
   double initial_loss = std::numeric_limits<double>::quiet_NaN();
+  std::int64_t staleness = 0;  ///< versions that were committed since the one it was trained from
 };
 
 /// Many updates become one, for one round. The result has the same bits in whatever order the updates

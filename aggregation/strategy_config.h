@@ -28,7 +28,8 @@ enum class Combining { kMean, kOwn, kRobust };
 /// What a strategy asks of a round, for the validator and for whoever plans rounds.
 struct StrategyTraits {
   std::string_view name;
-  /// False: a weighted sum of the updates is enough, so the coordinator need not see any single one.
+  /// False: a weighted sum of one cohort's updates is enough, so the coordinator need not see any
+  /// single one. A buffer of updates from many rounds has no cohort.
   bool individual_updates;
   Travel travel;
   /// It needs at least fewest + fewest_per_byzantine · aggregation.rule.byzantine updates.
@@ -45,6 +46,7 @@ struct StrategyTraits {
   X(fedavg, false, kBoth, 1, 0, kMean, "")                                                       \
   X(fednova, false, kBoth, 1, 0, kOwn, "")                                                       \
   X(qfedavg, false, kBoth, 1, 0, kOwn, "")                                                       \
+  X(fedbuff, true, kBoth, 1, 0, kOwn, "")                                                        \
   X(ffa, false, kOnlyB, 1, 0, kMean, "")                                                         \
   X(rolora, false, kAlternate, 1, 0, kMean, "")                                                  \
   X(flexlora, true, kBoth, 1, 0, kOwn, "")                                                       \

@@ -24,8 +24,12 @@ void WeightedMean::begin(const ParameterSet& base, RoundId) {
 Result<void> WeightedMean::accept(Contribution contribution) {
   FENNEC_CHECK(layout_ != nullptr, "begin() comes first");
   if (const Result<void> good = check_contribution(*layout_, contribution); !good) return good;
-  UpdateFacts facts{contribution.client, static_cast<double>(contribution.supervised_tokens),
-                    static_cast<double>(contribution.steps), contribution.initial_loss, 0};
+  UpdateFacts facts{contribution.client,
+                    static_cast<double>(contribution.supervised_tokens),
+                    static_cast<double>(contribution.steps),
+                    contribution.initial_loss,
+                    0,
+                    contribution.staleness};
   if (wants_norm()) {
     const double norm = l2_norm(std::as_const(contribution.delta).values());
     facts.square_norm = norm * norm;

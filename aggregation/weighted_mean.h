@@ -14,6 +14,7 @@ struct UpdateFacts {
   ClientId client;
   double supervised_tokens = 0, steps = 0, initial_loss = 0;
   double square_norm = 0;  ///< ‖Δ‖²
+  std::int64_t staleness = 0;
 };
 
 /// Strategies of the form Δ = numerator/denominator · Σ weight(k)·Δₖ: the updates are folded as they

@@ -69,6 +69,35 @@ std::string count_problem(const Experiment& e) {
   return "";
 }
 
+/// FedBuff and rounds without an end need each other, and little else goes with them.
+std::vector<std::string> buffer_problems(const Experiment& e) {
+  const RoundsConfig& r = e.rounds;
+  const bool fedbuff = e.aggregation.strategy == "fedbuff";
+  std::vector<std::string> out;
+  if (r.buffer_size < 0)
+    out.push_back(fmt::format("rounds.buffer_size must be at least 0, is {}", r.buffer_size));
+  if (r.max_staleness < 0)
+    out.push_back(fmt::format("rounds.max_staleness must be at least 0, is {}", r.max_staleness));
+  if (fedbuff && r.buffer_size == 0)
+    out.emplace_back("rounds.buffer_size must say how many updates fedbuff folds at a time, is 0");
+  if (!fedbuff && r.buffer_size > 0)
+    out.push_back("rounds.buffer_size is for aggregation.strategy fedbuff, which is " +
+                  e.aggregation.strategy);
+  if (!fedbuff) return out;
+  if (r.buffer_size > r.cohort_size)
+    out.push_back(fmt::format("rounds.buffer_size must not exceed rounds.cohort_size ({}), is {}",
+                              r.cohort_size, r.buffer_size));
+  if (r.min_updates > r.buffer_size)
+    out.push_back(fmt::format("rounds.min_updates must not exceed rounds.buffer_size ({}), is {}",
+                              r.buffer_size, r.min_updates));
+  if (e.privacy.dp.is_on())
+    out.emplace_back(
+        "aggregation.strategy: fedbuff has no cohorts whose sampling privacy.dp could count on");
+  if (r.selection.method != "uniform" || r.selection.over != 1)
+    out.emplace_back("rounds.selection chooses cohorts, of which fedbuff has none");
+  return out;
+}
+
 std::string optimizer_problem(const AggregationConfig& c) {
   const bool adaptive =
       std::find(kAdaptive.begin(), kAdaptive.end(), c.server_optimizer) != kAdaptive.end();
@@ -90,6 +119,7 @@ std::string optimizer_problem(const AggregationConfig& c) {
 std::vector<std::string> aggregation_problems(const Experiment& experiment) {
   const AggregationConfig& c = experiment.aggregation;
   std::vector<std::string> out{strategy_problem(c), count_problem(experiment), optimizer_problem(c)};
+  for (std::string& problem : buffer_problems(experiment)) out.push_back(std::move(problem));
   if (const std::string problem = rule_problem(c.rule); !problem.empty())
     out.push_back("aggregation.rule." + problem);
   if (const Result<CodecSpec> codec = parse_codec(c.codec); !codec)

@@ -24,7 +24,12 @@ double metric_of(const UpdateOffer& offer, std::string_view wanted) {
   return kNone;
 }
 
-ParticipantRecord participant(const ClientId& client, const UpdateOffer& offer,
+/// Each commit makes one version: round r starts from version r − 1.
+std::int64_t staleness_of(const UpdateOffer& offer, RoundId round) {
+  return round.value - 1 - offer.base_version.value;
+}
+
+ParticipantRecord participant(const ClientId& client, const UpdateOffer& offer, RoundId round,
                               const ParameterSet& delta) {
   return {client,
           offer.num_examples,
@@ -34,7 +39,8 @@ ParticipantRecord participant(const ClientId& client, const UpdateOffer& offer,
           metric_of(offer, "loss"),
           l2_norm(delta.values()),
           offer.payload_bytes,
-          offer.payload_sha256};
+          offer.payload_sha256,
+          staleness_of(offer, round)};
 }
 
 void sum_up(RoundRecord& record) {
@@ -65,11 +71,11 @@ struct DecodedUpdate {
 Result<void> fold(Commit& commit, DecodedUpdate update, Aggregator& aggregator,
                   std::optional<CrossTermMonitor>& cross_term) {
   const UpdateOffer& offer = update.offer;
-  ParticipantRecord record = participant(update.client, offer, update.delta);
+  ParticipantRecord record = participant(update.client, offer, commit.record.round, update.delta);
   if (cross_term) cross_term->add(update.delta, offer.supervised_tokens);
-  const Result<void> taken =
-      aggregator.accept({update.client, offer.num_examples, offer.supervised_tokens, offer.steps,
-                         std::move(update.delta), metric_of(offer, "first_loss")});
+  const Result<void> taken = aggregator.accept(
+      {update.client, offer.num_examples, offer.supervised_tokens, offer.steps, std::move(update.delta),
+       metric_of(offer, "first_loss"), staleness_of(offer, commit.record.round)});
   if (taken) commit.record.participants.push_back(std::move(record));
   if (!taken && cross_term) cross_term->drop_last();
   return taken;

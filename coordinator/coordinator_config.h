@@ -45,6 +45,8 @@ struct RoundsConfig {
   int min_updates = 0;
   double deadline_s = 600;
   int evaluate_every = 0;
+  int buffer_size = 0;
+  int max_staleness = 20;
   SelectionConfig selection;
 };
 
@@ -59,7 +61,16 @@ void fields(Visitor& v, RoundsConfig& c) {
   v("evaluate_every", c.evaluate_every,
     "rounds between federated evaluations of the global adapter; 0 = only before the first and after "
     "the last round");
+  v("buffer_size", c.buffer_size,
+    "fedbuff: updates that make a new version while cohort_size clients train; 0 = rounds are "
+    "synchronous");
+  v("max_staleness", c.max_staleness, "fedbuff: an update from more versions ago than this is refused");
   v("selection", c.selection, "");
+}
+
+/// Updates of which a round with nobody missing consists.
+inline int updates_wanted(const RoundsConfig& c) {
+  return c.buffer_size > 0 ? c.buffer_size : c.cohort_size;
 }
 
 }  // namespace fennec

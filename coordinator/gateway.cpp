@@ -19,7 +19,6 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr int kMostChunksAtOnce = 64;
-constexpr std::size_t kAdaptersKept = 2;
 
 std::string update_transfer(RoundId round) { return fmt::format("update/{}", round.value); }
 
@@ -67,7 +66,7 @@ void Gateway::reject(const ClientId& client, RoundId round, const Error& error) 
 
 void Gateway::serve_adapter(AdapterVersion version, std::vector<std::byte> file) {
   adapters_[version] = std::move(file);
-  while (adapters_.size() > kAdaptersKept) adapters_.erase(adapters_.begin());
+  while (adapters_.size() > adapters_kept_) adapters_.erase(adapters_.begin());
 }
 
 void Gateway::revoke(const ClientId& client) {

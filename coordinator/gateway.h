@@ -41,7 +41,8 @@ class Gateway {
   /// The bytes of an update that has been announced by UpdateArrived.
   std::vector<std::byte> take_update(const ClientId& client);
   void serve_adapter(AdapterVersion version,
-                     std::vector<std::byte> file);  ///< this one and the one before it
+                     std::vector<std::byte> file);                   ///< and the few before it
+  void keep_adapters(std::size_t count) { adapters_kept_ = count; }  ///< 2 unless told
   void revoke(const ClientId& client);
 
   const std::string& endpoint() const { return link_.endpoint(); }
@@ -85,6 +86,7 @@ class Gateway {
   RefusalSink refused_;
   std::map<ClientId, Session> sessions_;
   std::map<AdapterVersion, std::vector<std::byte>> adapters_;
+  std::size_t adapters_kept_ = 2;
   std::int64_t payload_bytes_sent_ = 0;
   ServerLink link_;  ///< last: its events use the rest
 };

@@ -177,10 +177,10 @@ std::int64_t Ledger::abandoned_rounds() const {
   return row.integer(0);
 }
 
-void Ledger::update_stored(const ClientId& client, const UpdateOffer& offer) {
+void Ledger::update_stored(RoundId round, const ClientId& client, const UpdateOffer& offer) {
   const std::vector<std::byte> header = encode_header(Message(offer));
   db_.prepare("INSERT OR REPLACE INTO updates VALUES (?, ?, ?, ?)")
-      .bind(offer.round.value)
+      .bind(round.value)
       .bind(client.name)
       .bind(offer.payload_sha256)
       .bind(std::span<const std::byte>(header))
@@ -234,7 +234,7 @@ void Ledger::round_committed(const RoundRecord& r) {
 
 void Ledger::insert_participants(const RoundRecord& record) {
   for (const ParticipantRecord& p : record.participants)
-    db_.prepare("INSERT INTO participants VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+    db_.prepare("INSERT INTO participants VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
         .bind(record.round.value)
         .bind(p.client.name)
         .bind(p.num_examples)
@@ -245,6 +245,7 @@ void Ledger::insert_participants(const RoundRecord& record) {
         .bind(p.update_norm)
         .bind(p.bytes_up)
         .bind(p.payload_sha256)
+        .bind(p.staleness)
         .run();
 }
 

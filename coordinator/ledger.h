@@ -57,7 +57,8 @@ class Ledger {
 
   void round_opened(RoundId round, const std::vector<ClientId>& cohort);
   void round_abandoned(RoundId round, const std::string& reason);
-  void update_stored(const ClientId& client, const UpdateOffer& offer);
+  /// @param round  the open one, into which it counts; its plan may be of an earlier one
+  void update_stored(RoundId round, const ClientId& client, const UpdateOffer& offer);
   void update_dropped(RoundId round, const ClientId& client);  ///< as if it had never come
   void round_committed(const RoundRecord& record);             ///< the adapter's files are on disk
   void evaluated(const EvaluationRecord& pooled,

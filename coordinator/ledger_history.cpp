@@ -8,13 +8,14 @@ namespace fennec {
 std::vector<ParticipantRecord> Ledger::participants(RoundId round) const {
   std::vector<ParticipantRecord> out;
   Statement row = db_.prepare(
-      "SELECT client, examples, tokens, steps, train_s, loss, update_norm, bytes_up, sha256 FROM "
+      "SELECT client, examples, tokens, steps, train_s, loss, update_norm, bytes_up, sha256, staleness "
+      "FROM "
       "participants WHERE round = ? "
       "ORDER BY client");
   row.bind(round.value);
   while (row.step())
     out.push_back({ClientId{row.text(0)}, row.integer(1), row.integer(2), row.integer(3), row.real(4),
-                   row.real(5), row.real(6), row.integer(7), row.text(8)});
+                   row.real(5), row.real(6), row.integer(7), row.text(8), row.integer(9)});
   return out;
 }
 

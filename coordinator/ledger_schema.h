@@ -2,7 +2,7 @@
 
 namespace fennec {
 
-inline constexpr int kLedgerVersion = 2;
+inline constexpr int kLedgerVersion = 3;
 
 /// `updates` holds accepted updates of the open round (offer: the CBOR header it came with,
 /// transport/wire.h); a commit turns them into `participants`. `rejected_updates`: what was refused
@@ -25,7 +25,8 @@ CREATE TABLE updates (
   PRIMARY KEY (round, client));
 CREATE TABLE participants (
   round INTEGER NOT NULL REFERENCES rounds(round), client TEXT NOT NULL, examples INTEGER, tokens INTEGER, steps INTEGER,
-  train_s REAL, loss REAL, update_norm REAL, bytes_up INTEGER, sha256 TEXT, PRIMARY KEY (round, client));
+  train_s REAL, loss REAL, update_norm REAL, bytes_up INTEGER, sha256 TEXT, staleness INTEGER NOT NULL,
+  PRIMARY KEY (round, client));
 CREATE TABLE round_aggregation (
   round INTEGER PRIMARY KEY REFERENCES rounds(round), codec TEXT NOT NULL, cross_term REAL);
 CREATE TABLE rejected_updates (round INTEGER NOT NULL REFERENCES rounds(round), client TEXT NOT NULL, reason TEXT NOT NULL);

@@ -89,6 +89,11 @@ std::string plots(const ReportInput& input) {
                 {per_round(input, "update norm", [](const RoundRecord& r) { return r.update_norm; })},
                 false,
                 true});
+  PlotSeries ages{"updates", {}};
+  for (const std::int64_t updates : staleness_histogram(input.rounds))
+    ages.points.emplace_back(static_cast<double>(ages.points.size()), static_cast<double>(updates));
+  out +=
+      plot_svg({"Staleness of the updates", "versions committed meanwhile", "updates", {ages}, true});
   if (input.privacy)
     return out +
            plot_svg({"Privacy spent",

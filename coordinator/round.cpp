@@ -28,18 +28,39 @@ bool Round::in_cohort(const ClientId& client) const {
   return std::binary_search(cohort_.begin(), cohort_.end(), client);
 }
 
+void Round::add(const ClientId& client) {
+  if (in_cohort(client)) return;
+  cohort_.insert(std::upper_bound(cohort_.begin(), cohort_.end(), client), client);
+}
+
+void Round::carry(const ClientId& client, const RoundPlan& plan) {
+  if (in_cohort(client) && plan.round != id_) earlier_.insert_or_assign(client, plan);
+}
+
+const RoundPlan* Round::earlier_plan(const ClientId& client) const {
+  const auto found = earlier_.find(client);
+  return found == earlier_.end() ? nullptr : &found->second;
+}
+
+RoundId Round::planned(const ClientId& client) const {
+  const RoundPlan* earlier = earlier_plan(client);
+  return earlier != nullptr ? earlier->round : id_;
+}
+
 bool Round::awaits(const ClientId& client) const {
   return in_cohort(client) && !stored_.contains(client) && !storing_.contains(client);
 }
 
 Result<OfferVerdict> Round::judge(const ClientId& client, const UpdateOffer& offer) const {
-  if (offer.round != id_)
+  const RoundPlan* earlier = earlier_plan(client);
+  const AdapterVersion base = earlier != nullptr ? earlier->version : base_;
+  if (offer.round != planned(client))
     return fail(ErrorCode::kStale,
                 fmt::format("update is of round {}, round {} is open", offer.round.value, id_.value));
-  if (offer.base_version != base_)
+  if (offer.base_version != base)
     return fail(ErrorCode::kStale,
                 fmt::format("update starts from adapter version {}, round {} from version {}",
-                            offer.base_version.value, id_.value, base_.value));
+                            offer.base_version.value, offer.round.value, base.value));
   if (!in_cohort(client))
     return fail(ErrorCode::kStale, fmt::format("not in the cohort of round {}", id_.value));
   for (const auto* known : {&stored_, &storing_}) {
@@ -75,6 +96,7 @@ void Round::remove(const ClientId& client) {
   storing_.erase(client);
   stored_.erase(client);
   failed_.erase(client);
+  earlier_.erase(client);
 }
 
 bool Round::everyone_answered() const {

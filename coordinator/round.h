@@ -34,6 +34,12 @@ class Round {
   std::vector<ClientId> contributors() const;  ///< whose update is stored, ascending
 
   bool in_cohort(const ClientId& client) const;
+  void add(const ClientId& client);  ///< joins while the round is open
+  /// A member trains by a plan of an earlier round: that is the update it will send.
+  void carry(const ClientId& client, const RoundPlan& plan);
+  const RoundPlan* earlier_plan(const ClientId& client) const;  ///< null: its plan is of this round
+  const std::map<ClientId, RoundPlan>& earlier_plans() const { return earlier_; }
+  RoundId planned(const ClientId& client) const;  ///< the round of a member's plan
   bool awaits(const ClientId& client) const;  ///< a member of whom no update is stored or being stored
   bool has_failed(const ClientId& client) const { return failed_.contains(client); }
 
@@ -59,6 +65,7 @@ class Round {
   std::vector<ClientId> cohort_;
   std::map<ClientId, UpdateOffer> storing_, stored_;
   std::set<ClientId> failed_;
+  std::map<ClientId, RoundPlan> earlier_;
   TimePoint opened_;
   std::size_t goal_;
 };

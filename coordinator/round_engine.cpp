@@ -99,6 +99,7 @@ void RoundEngine::settle_evaluation() {
 }
 
 void RoundEngine::select() {
+  if (is_buffered()) return open_buffer();
   const std::vector<ClientId> eligible = clients_.eligible();
   const auto size = static_cast<std::size_t>(config_.cohort_size);
   if (eligible.size() < size) return;
@@ -118,8 +119,10 @@ std::size_t RoundEngine::asked() const {
 }
 
 void RoundEngine::open(std::vector<ClientId> cohort, std::map<ClientId, UpdateOffer> stored) {
+  const bool first_come = is_buffered() || asked() > goal();
   round_.emplace(round(), state_.version, std::move(cohort), std::move(stored), clock_.now(),
-                 asked() > goal() ? goal() : kEveryone);
+                 first_come ? goal() : kEveryone);
+  for (const auto& [client, plan] : std::exchange(carried_, {})) round_->carry(client, plan);
 }
 
 void RoundEngine::resume_round() {
@@ -139,8 +142,10 @@ void RoundEngine::settle_round() {
     return select();
   }
   if (round_->is_storing()) return;  // what is on its way to disk will be acknowledged, so it counts
-  const bool enough = cohorts_.poisson || round_->has_enough(config_.min_updates);
-  if (round_->has_all() || (enough && (round_->everyone_answered() || deadline_passed()))) {
+  const bool whole = is_buffered() && config_.min_updates == 0;  // others may come and fill it
+  const bool enough = cohorts_.poisson || (!whole && round_->has_enough(config_.min_updates));
+  const bool answered = !is_buffered() && round_->everyone_answered();
+  if (round_->has_all() || (enough && (answered || deadline_passed()))) {
     phase_ = EnginePhase::kAggregating;
     out_.push_back(
         CommitRound{round_->id(), round_->contributors(), to_seconds(clock_.now() - round_->opened())});
@@ -152,6 +157,7 @@ void RoundEngine::settle_round() {
 
 void RoundEngine::reopen_round(const std::string& why) {
   out_.push_back(RoundAbandoned{round_->id(), why});
+  carried_ = round_->earlier_plans();
   std::set<ClientId> keep;
   for (const ClientId& member : round_->cohort()) {
     const bool present = clients_.contains(member) && !round_->has_failed(member);
@@ -171,11 +177,16 @@ void RoundEngine::on(const RoundCommitted& event) {
   if (phase_ != EnginePhase::kAggregating || event.round != round_->id()) return;
   history_.committed(event.round, event.participants);
   round_s_ = to_seconds(clock_.now() - round_->opened());
-  release_stragglers();
+  if (is_buffered())
+    carry_over();
+  else
+    release_stragglers();
   round_.reset();
   state_ = RunState{
       event.version, event.adapter_bytes, event.adapter_sha256, event.round, false, {}, {}, {}};
+  if (evaluation_due()) carried_.clear();  // everyone is asked, and stops training for it
   next_step();
+  replay();
 }
 
 void RoundEngine::release_stragglers() {
@@ -188,10 +199,15 @@ void RoundEngine::on(const CommitFailed& event) {
   if (phase_ != EnginePhase::kAggregating || event.round != round_->id()) return;
   constexpr const char* kWhy = "no update was left to commit";
   phase_ = EnginePhase::kTraining;
+  carried_ = round_->earlier_plans();
   open(event.cohort, event.stored);
-  if (!event.cohort.empty()) return reopen_round(kWhy);
+  if (!event.cohort.empty()) {
+    reopen_round(kWhy);
+    return replay();
+  }
   out_.push_back(RoundAbandoned{event.round, kWhy});
   settle_round();
+  replay();
 }
 
 void RoundEngine::finish() {
@@ -226,8 +242,8 @@ void RoundEngine::on(const ClientArrived& event) {
       phase_ == EnginePhase::kSelecting || (phase_ == EnginePhase::kEvaluating && !evaluation_);
   if (waiting)
     next_step();
-  else
-    assign(client);
+  else if (!assign(client) && is_buffered() && phase_ == EnginePhase::kTraining)
+    join(client);
   const auto addressed = [&](const RoundAction& action) {
     const auto* sent = std::get_if<SendTo>(&action);
     return sent != nullptr && sent->client == client;
@@ -263,10 +279,16 @@ void RoundEngine::send_plans() {
 }
 
 void RoundEngine::send_plan(const ClientId& client, PlanKind kind) {
+  const RoundPlan* earlier = kind == PlanKind::kTrain ? round_->earlier_plan(client) : nullptr;
+  RoundPlan plan = earlier != nullptr ? *earlier : current_plan(client, kind);
+  plan.deadline_s = std::max(0.0, to_seconds(deadline_ - clock_.now()));
+  send(client, plan);
+}
+
+RoundPlan RoundEngine::current_plan(const ClientId& client, PlanKind kind) const {
   const RoundId id = kind == PlanKind::kTrain ? round_->id() : state_.last_committed;
   const Seed draws = seed_.child("client_round", client.name, static_cast<std::uint64_t>(id.value));
-  send(client, RoundPlan{id, kind, state_.version, state_.adapter_bytes, state_.adapter_sha256,
-                         draws.key(), std::max(0.0, to_seconds(deadline_ - clock_.now()))});
+  return {id, kind, state_.version, state_.adapter_bytes, state_.adapter_sha256, draws.key(), 0};
 }
 
 void RoundEngine::on(const ClientLost& event) { clients_.remove(event.client); }
@@ -289,7 +311,7 @@ void RoundEngine::on(const TrainingFailedArrived& event) {
   if (evaluation_ && event.failed.round == state_.last_committed) {
     evaluation_->failed(event.client);
     settle_evaluation();
-  } else if (phase_ == EnginePhase::kTraining && event.failed.round == round_->id()) {
+  } else if (phase_ == EnginePhase::kTraining && event.failed.round == round_->planned(event.client)) {
     round_->failed(event.client);
     settle_round();
   }
@@ -298,17 +320,20 @@ void RoundEngine::on(const TrainingFailedArrived& event) {
 // ---- updates
 
 void RoundEngine::on(const OfferArrived& event) {
+  if (defer(event)) return;
   if (wanted(event.client, event.offer)) out_.push_back(RequestUpdate{event.client, event.offer});
 }
 
 void RoundEngine::on(const UpdateArrived& event) {
+  if (defer(event)) return;
   if (!wanted(event.client, event.offer)) return;
   round_->storing(event.client, event.offer);
   out_.push_back(StoreUpdate{event.client, event.offer});
 }
 
 void RoundEngine::on(const UpdateStored& event) {
-  if (!round_ || event.offer.round != round_->id() || !round_->now_stored(event.client)) return;
+  const bool ours = round_ && event.offer.round == round_->planned(event.client);
+  if (!ours || !round_->now_stored(event.client)) return;
   send(event.client, UpdateAccepted{event.offer.round, event.offer.payload_sha256});
   settle_round();
 }

@@ -143,7 +143,9 @@ std::string_view to_string(EnginePhase phase);
 ///   3. train: take each member's update once, acknowledge it only after it is stored;
 ///   4. commit what is stored when everyone has answered, or at the deadline with enough; else open the
 ///   round again.
-/// The host carries out the returned actions in order and does not send what follows a
+/// With rounds.buffer_size (FedBuff) a round is the filling of a buffer: it commits with so many
+/// updates, of this or of earlier plans; whoever is still training goes on and delivers into a later
+/// one. The host carries out the returned actions in order and does not send what follows a
 /// RecordRoundOpened or RecordEvaluation before that is on disk. Not thread-safe.
 class RoundEngine {
  public:
@@ -184,9 +186,17 @@ class RoundEngine {
   void select();  ///< opens the next round if enough clients are there
   void open(std::vector<ClientId> cohort, std::map<ClientId, UpdateOffer> stored);
   std::size_t asked() const;  ///< clients a round asks: the cohort, or more when it over-selects
-  std::size_t goal() const { return static_cast<std::size_t>(config_.cohort_size); }
+  std::size_t goal() const { return static_cast<std::size_t>(updates_wanted(config_)); }
   void release_stragglers();  ///< of a round that needs nobody else
-  void resume_round();        ///< the cohort of an earlier life
+  // Buffered: there is always an open round, and who is still training when it commits goes on.
+  bool is_buffered() const { return config_.buffer_size > 0; }
+  void open_buffer();
+  void carry_over();                  ///< of a round that commits, into the next
+  void join(const ClientId& client);  ///< an idle client takes a free place
+  std::size_t free_places() const;
+  bool defer(const RoundEvent& event);  ///< while a buffer commits updates wait for the next
+  void replay();                        ///< what was deferred
+  void resume_round();                  ///< the cohort of an earlier life
   void reopen_round(const std::string& why);
   void settle_round();  ///< commit or reopen when it is time
   void finish();
@@ -195,6 +205,7 @@ class RoundEngine {
     out_.push_back(SendTo{client, std::move(message)});
   }
   void send_plan(const ClientId& client, PlanKind kind);
+  RoundPlan current_plan(const ClientId& client, PlanKind kind) const;  ///< without deadline
   void send_plans();  ///< to the connected members that are awaited
   bool assign(const ClientId&
                   client);  ///< the open round's or evaluation's plan; false when there is none for it
@@ -216,6 +227,8 @@ class RoundEngine {
   EnginePhase phase_ = EnginePhase::kSelecting;
   ClientTable clients_;
   std::optional<Round> round_;
+  std::map<ClientId, RoundPlan> carried_;  ///< plans of earlier rounds that are still worked on
+  std::vector<RoundEvent> deferred_;
   std::optional<EvaluationRound> evaluation_;
   std::uint64_t timer_ = 0;
   TimePoint deadline_{0};

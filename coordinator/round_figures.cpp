@@ -16,6 +16,18 @@ NormSpread norm_spread(const RoundRecord& record) {
   return {norms.front(), (norms[(n - 1) / 2] + norms[n / 2]) / 2, norms.back()};
 }
 
+std::vector<std::int64_t> staleness_histogram(std::span<const RoundRecord> records) {
+  std::vector<std::int64_t> out;
+  for (const RoundRecord& record : records)
+    for (const ParticipantRecord& p : record.participants) {
+      const auto age = static_cast<std::size_t>(p.staleness);
+      if (out.size() <= age) out.resize(age + 1, 0);
+      ++out[age];
+    }
+  if (out.size() == 1) out.clear();
+  return out;
+}
+
 void write_aggregation_metrics(MetricsWriter& metrics, const RoundRecord& record) {
   const NormSpread norms = norm_spread(record);
   metrics.write({{"kind", std::string("aggregation")},
@@ -27,6 +39,12 @@ void write_aggregation_metrics(MetricsWriter& metrics, const RoundRecord& record
                  {"norm_largest", norms.largest},
                  {"cross_term", record.cross_term},
                  {"rejected", static_cast<std::int64_t>(record.rejected.size())}});
+  const std::vector<std::int64_t> ages = staleness_histogram({&record, 1});
+  for (std::size_t age = 0; age < ages.size(); ++age)
+    metrics.write({{"kind", std::string("staleness")},
+                   {"round", record.round.value},
+                   {"staleness", static_cast<std::int64_t>(age)},
+                   {"updates", ages[age]}});
   for (const RejectedUpdate& rejected : record.rejected)
     metrics.write({{"kind", std::string("rejected")},
                    {"round", record.round.value},

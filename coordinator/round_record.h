@@ -24,6 +24,7 @@ struct ParticipantRecord {
   double update_norm = 0;  ///< L2 of the decoded delta
   std::int64_t bytes_up = 0;
   std::string payload_sha256;
+  std::int64_t staleness = 0;  ///< versions that were committed since the one it was trained from
 };
 
 /// An update, or a message about one, that was refused while a round was open.

@@ -42,14 +42,15 @@ void RunStore::remove_orphans() {
   noise_keys_.forget(committed);  // of the commit a crash came right after
   adapters_.remove_after(AdapterVersion{committed.value});
   std::set<std::pair<RoundId, ClientId>> known;
-  for (const auto& [client, offer] : ledger_.updates(RoundId{committed.value + 1})) {
-    if (updates_.holds(offer.round, client, offer.payload_sha256)) {
-      known.emplace(offer.round, client);
+  const RoundId open{committed.value + 1};
+  for (const auto& [client, offer] : ledger_.updates(open)) {
+    if (updates_.holds(open, client, offer.payload_sha256)) {
+      known.emplace(open, client);
       continue;
     }
     log::warn("client {}: its stored update of round {} is missing or damaged; it is asked again",
-              client.name, offer.round.value);
-    ledger_.update_dropped(offer.round, client);
+              client.name, open.value);
+    ledger_.update_dropped(open, client);
   }
   for (const auto& [round, client] : updates_.list())
     if (!known.contains({round, client})) updates_.erase(round, client);
@@ -87,10 +88,11 @@ std::unique_ptr<PrivateMean> RunStore::private_mean(RoundId round, const std::st
 
 void RunStore::store_update(const ClientId& client, const UpdateOffer& offer,
                             std::span<const std::byte> bytes) {
+  const RoundId open{ledger_.latest().value + 1};
   step("write update");
-  updates_.put(offer.round, client, bytes);
+  updates_.put(open, client, bytes);
   step("record update");
-  ledger_.update_stored(client, offer);
+  ledger_.update_stored(open, client, offer);
 }
 
 std::optional<RoundRecord> RunStore::commit(const CommitRound& action, std::int64_t bytes_down,

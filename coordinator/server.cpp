@@ -91,6 +91,8 @@ void Server::start() {
         journal_.event("refused", client.name, -1, error.message);
         rejected_.push_back({client, error.message});
       });
+  if (experiment_.rounds.buffer_size > 0)  // a device may still begin with a plan of a while ago
+    gateway_->keep_adapters(static_cast<std::size_t>(experiment_.rounds.max_staleness) + 2);
   gateway_->serve_adapter(state.version, store_.adapters().file_bytes(state.version));
   engine_ = std::make_unique<RoundEngine>(affordable_rounds(state.last_committed), to_yaml(experiment_),
                                           identity_.run_id, Seed(experiment_.seed), clock_, state,
@@ -344,7 +346,7 @@ void Server::apply_clients(const std::vector<EnrolledClient>& clients) {
 void Server::show_progress() {
   if (stopped_ || finished_) return;
   const EnginePhase phase = engine_->phase();
-  const auto cohort = static_cast<std::int64_t>(experiment_.rounds.cohort_size);
+  const std::int64_t cohort = updates_wanted(experiment_.rounds);
   if (!progress_ || phase != progress_phase_) {
     progress_phase_ = phase;
     const std::string what =

@@ -62,7 +62,7 @@ SimulationEvents RunOutput::events() {
 void RunOutput::update(RoundId round, std::size_t updates) {
   if (!progress_)
     progress_ = std::make_unique<Progress>(fmt::format("round {}", round.value),
-                                           experiment_.rounds.cohort_size);
+                                           updates_wanted(experiment_.rounds));
   progress_->advance_to(static_cast<std::int64_t>(updates));
 }
 
@@ -90,7 +90,7 @@ void RunOutput::committed(const RoundRecord& r, double at_s) {
   }
   print_line(
       fmt::format("{:>5}  {:>3}/{:<3}  {:>7.4f}  {:>6.3f}  {:>7.2f}  {:>7.2f}  {:>7.1f}  {:>7.1f}",
-                  r.round.value, r.participants.size(), experiment_.rounds.cohort_size, r.loss,
+                  r.round.value, r.participants.size(), updates_wanted(experiment_.rounds), r.loss,
                   r.update_norm, megabytes(r.bytes_up), megabytes(r.bytes_down), r.wall_s, at_s));
 }
 

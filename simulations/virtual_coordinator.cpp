@@ -24,7 +24,10 @@ CohortRule cohort_rule(const Experiment& experiment, Seed seed) {
   return rule;
 }
 
-constexpr std::size_t kVersionsKept = 4;  // a device may still hold a plan of the round before
+/// A device may still hold a plan of the round before, or, with a buffer, of many before.
+std::size_t versions_kept(const RoundsConfig& rounds) {
+  return rounds.buffer_size > 0 ? static_cast<std::size_t>(rounds.max_staleness) + 2 : 4;
+}
 
 }  // namespace
 
@@ -37,7 +40,8 @@ VirtualCoordinator::VirtualCoordinator(const Experiment& experiment, const std::
               around_.queue.clock(), RunState{}, cohort_rule(experiment, seed_)),
       aggregator_(make_aggregator(experiment.aggregation)),
       optimizer_(make_server_optimizer(experiment.aggregation)),
-      travel_(travel_of(experiment.aggregation)) {
+      travel_(travel_of(experiment.aggregation)),
+      versions_kept_(versions_kept(experiment.rounds)) {
   adapters_.emplace(AdapterVersion{0}, std::make_shared<const ParameterSet>(std::move(initial)));
 }
 
@@ -94,13 +98,14 @@ void VirtualCoordinator::perform(const SetTimer& action) {
 }
 
 void VirtualCoordinator::perform(const RecordRoundOpened& action) {
+  open_ = action.round;
   cohort_ = action.cohort;
   if (privacy_ && privacy_->config().is_local())
     privacy_->spend(action.round, "", privacy_->config().clip_norm);
 }
 
 void VirtualCoordinator::perform(const StoreUpdate& action) {
-  updates_.put(action.offer.round, action.client, arrived_.at(action.client));
+  updates_.put(open_, action.client, arrived_.at(action.client));
   stored_[action.client] = action.offer;
   feed(UpdateStored{action.client, action.offer});
 }
@@ -138,7 +143,7 @@ void VirtualCoordinator::perform(const CommitRound& action) {
   commit.record.rejected = std::exchange(rejected_, {});
   adapters_.emplace(commit.record.version,
                     std::make_shared<const ParameterSet>(std::move(commit.adapter)));
-  if (adapters_.size() > kVersionsKept) adapters_.erase(adapters_.begin());
+  if (adapters_.size() > versions_kept_) adapters_.erase(adapters_.begin());
   for (const auto& [round, client] : updates_.list()) updates_.erase(round, client);
   stored_.clear();
   feed(RoundCommitted{action.round, commit.record.version, commit.record.adapter_bytes,

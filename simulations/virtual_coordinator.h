@@ -74,6 +74,8 @@ class VirtualCoordinator {
   std::unique_ptr<Aggregator> aggregator_;
   std::unique_ptr<ServerOptimizer> optimizer_;
   Travel travel_;
+  std::size_t versions_kept_;
+  RoundId open_;                          ///< the open round
   std::vector<ClientId> cohort_;          ///< of the open round
   std::vector<RejectedUpdate> rejected_;  ///< since the last commit
   MemoryUpdateStore updates_;

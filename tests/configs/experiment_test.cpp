@@ -79,6 +79,14 @@ TEST_CASE("aggregation: what cannot be is refused by name, with the reason") {
   says("aggregation: {strategy: fedex}", "fedex cannot run live: each device would have to carry");
   says("aggregation: {strategy: flexlora, robust: median}",
        "the strategy is one of fedavg, ffa, rolora");
+  says("aggregation: {strategy: fedbuff}",
+       "rounds.buffer_size must say how many updates fedbuff folds at a time, is 0");
+  says("rounds: {buffer_size: 2}",
+       "rounds.buffer_size is for aggregation.strategy fedbuff, which is fedavg");
+  says("aggregation: {strategy: fedbuff}\nrounds: {buffer_size: 5, cohort_size: 4}",
+       "rounds.buffer_size must not exceed rounds.cohort_size (4), is 5");
+  says("aggregation: {strategy: fedbuff}\nrounds: {buffer_size: 2, selection: {method: oort}}",
+       "rounds.selection chooses cohorts, of which fedbuff has none");
   says("aggregation: {robust: fedavg}", "aggregation.robust: unknown rule 'fedavg'; known: median");
   says("aggregation: {robust: krum, rule: {byzantine: 1}}\nrounds: {cohort_size: 4}",
        "rounds.cohort_size must be at least 5 for krum with aggregation.rule.byzantine 1, is 4");

@@ -45,6 +45,7 @@ class FaultyWorld {
   std::vector<std::vector<ClientId>> committed;
   std::set<std::string> acknowledged;  ///< digests whose UpdateAccepted left the coordinator
   std::multiset<std::string> folded;   ///< digests that were committed
+  std::size_t stale_updates = 0;       ///< committed, of plans of earlier rounds
 
  private:
   struct Link {
@@ -120,7 +121,13 @@ class FaultyWorld {
       for (const ClientId& client : action.contributors) {
         chain +=
             state_.stored.at(client).payload_sha256;  // throws if the engine counts what is not on disk
-        folded.insert(state_.stored.at(client).payload_sha256);
+        const UpdateOffer& offer = state_.stored.at(client);
+        folded.insert(offer.payload_sha256);
+        REQUIRE(offer.base_version.value == offer.round.value - 1);
+        const std::int64_t age = action.round.value - offer.round.value;
+        REQUIRE(age >= 0);
+        REQUIRE(age <= (config_.buffer_size > 0 ? config_.max_staleness : 0));
+        stale_updates += age > 0 ? 1 : 0;
       }
       REQUIRE(action.round.value == state_.last_committed.value + 1);
       const Sha256Digest digest = sha256(chain);
@@ -204,6 +211,17 @@ class FaultyWorld {
   bool alive_ = false, finished_ = false;
 };
 
+RoundsConfig buffered_rounds(int cohort, int buffer) {
+  RoundsConfig out;
+  out.total = 5;
+  out.cohort_size = cohort;
+  out.buffer_size = buffer;
+  out.max_staleness = 2;
+  out.deadline_s = 100;
+  out.evaluate_every = 3;
+  return out;
+}
+
 RoundsConfig rounds(int cohort, int min_updates) {
   RoundsConfig out;
   out.total = 3;
@@ -266,4 +284,29 @@ TEST_CASE("faults: the same schedule twice is the same run") {
     CHECK(first.adapter == second.adapter);
     CHECK(first.committed == second.committed);
   }
+}
+
+TEST_CASE(
+    "faults: with a buffer every schedule commits full buffers, counts nothing twice and loses no "
+    "acknowledged update") {
+  std::size_t stale = 0;
+  for (std::uint64_t seed = 1; seed <= 1500; ++seed) {
+    CAPTURE(seed);
+    FaultyWorld world(seed, 6, buffered_rounds(5, 2), faults_of(seed));
+    REQUIRE(world.run());
+    CHECK(world.committed.size() == 5);
+    for (const auto& contributors : world.committed) {
+      CHECK(contributors.size() >= 2);  // more when several reached the disk at once
+      CHECK(contributors.size() <= 5);
+      CHECK(std::is_sorted(contributors.begin(), contributors.end()));
+    }
+    check_counted_once(world);
+    stale += world.stale_updates;
+  }
+  CHECK(stale > 500);
+  FaultyWorld first(3, 6, buffered_rounds(5, 2), faults_of(3)),
+      second(3, 6, buffered_rounds(5, 2), faults_of(3));
+  REQUIRE(first.run());
+  REQUIRE(second.run());
+  CHECK(first.adapter == second.adapter);
 }

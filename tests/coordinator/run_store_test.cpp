@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "coordinator/commands.h"
+#include "coordinator/round_figures.h"
 #include "core/error.h"
 #include "tests/coordinator/small_run.h"
 #include "tests/support/temp_dir.h"
@@ -114,6 +115,36 @@ TEST_CASE("run store: what a crash left behind is removed at the next start") {
   CHECK_FALSE(std::filesystem::exists(run.adapters() / "0001"));
   CHECK_FALSE(std::filesystem::exists(run.updates() / "0001" / ".a.update.XyZ123"));
   CHECK(store.ledger().run_state().stored.size() == 1);
+}
+
+TEST_CASE("run store: an update of an earlier plan counts into the open round, also after a restart") {
+  const TempDir dir;
+  write_tiny_base(dir / "base");
+  Experiment experiment = small_experiment(dir / "base");
+  experiment.aggregation.strategy = "fedbuff";
+  experiment.rounds.buffer_size = 1;
+  const RunDirectory run = make_run(dir, experiment);
+  std::optional<FakeUpdate> late;
+  {
+    RunStore store(run);
+    store.round_opened(RoundId{1}, kClients);
+    const FakeUpdate update = fake_update(store.layout(), "a", RoundId{1}, AdapterVersion{0});
+    late = fake_update(store.layout(), "b", RoundId{1}, AdapterVersion{0});
+    store.store_update({"a"}, update.offer, update.bytes);
+    REQUIRE(store.commit(CommitRound{RoundId{1}, {{"a"}}, 1}, 0));
+    store.round_opened(RoundId{2}, kClients);
+    store.store_update({"b"}, late->offer, late->bytes);
+  }
+  RunStore store(run);
+  const RunState state = store.ledger().run_state();
+  REQUIRE(state.stored.size() == 1);
+  CHECK(state.stored.at({"b"}).round.value == 1);
+  REQUIRE(store.commit(CommitRound{RoundId{2}, {{"b"}}, 1}, 0));
+  const std::vector<RoundRecord> rounds = store.ledger().rounds();
+  REQUIRE(rounds.size() == 2);
+  CHECK(rounds[0].participants[0].staleness == 0);
+  CHECK(rounds[1].participants[0].staleness == 1);
+  CHECK(staleness_histogram(rounds) == std::vector<std::int64_t>{1, 1});
 }
 
 TEST_CASE("run store: a revoked client's stored update is not folded") {

@@ -224,3 +224,56 @@ TEST_CASE("a cohort chosen by what clients did is a function of the seed, too") 
     CHECK(seen.size() > 12);
   }
 }
+
+TEST_CASE("a buffer as large as the cohort, with devices alike, is synchronous averaging") {
+  Experiment e = small_experiment();
+  e.rounds.cohort_size = e.simulation.devices = 4;
+  const SimulationResult plain = run(e, 1);  // one data set: updates count alike
+  e.aggregation.strategy = "fedbuff";
+  e.rounds.buffer_size = 4;
+  const SimulationResult buffered = run(e, 1);
+  CHECK(same(plain.adapter, buffered.adapter));
+  CHECK(plain.virtual_s == buffered.virtual_s);
+}
+
+TEST_CASE("with a tenfold spread of speed a buffer makes its versions sooner, some updates are stale") {
+  Experiment e = small_experiment();
+  e.simulation.devices = 20;
+  e.simulation.profiles = {steady_profile(), steady_profile()};
+  e.simulation.profiles[1].name = "slow";
+  e.simulation.profiles[1].tokens_per_s = 100;
+  e.rounds.total = 12;
+  e.rounds.cohort_size = 20;
+  e.rounds.deadline_s = 600;
+  const SimulationResult plain = run(e, 5);
+  e.aggregation.strategy = "fedbuff";
+  e.rounds.buffer_size = 5;
+  const SimulationResult one = run(e, 5), four = run(e, 5, 4);
+  CHECK(same(one.adapter, four.adapter));
+  CHECK(one.virtual_s == four.virtual_s);
+  REQUIRE(one.rounds.size() == 12);
+  CHECK(one.virtual_s < plain.virtual_s / 3);
+  std::set<std::int64_t> ages;
+  for (const RoundRecord& record : one.rounds) {
+    CHECK(record.participants.size() >= 5);
+    for (const ParticipantRecord& p : record.participants) ages.insert(p.staleness);
+  }
+  CHECK(ages.size() > 1);
+  CHECK(*ages.rbegin() <= 20);
+}
+
+TEST_CASE("a buffer goes on although devices vanish") {
+  Experiment e = small_experiment();
+  e.simulation.devices = 20;
+  e.simulation.profiles[0].speed_spread = 1;
+  e.simulation.profiles[0].dropout = 0.2;
+  e.rounds.total = 15;
+  e.rounds.cohort_size = 15;
+  e.rounds.deadline_s = 60;
+  e.aggregation.strategy = "fedbuff";
+  e.rounds.buffer_size = 4;
+  const SimulationResult one = run(e, 5);
+  CHECK(one.rounds.size() == 15);
+  CHECK(one.vanished > 0);
+  CHECK(same(one.adapter, run(e, 5, 3).adapter));
+}
