@@ -114,6 +114,41 @@ TEST_CASE("server: three clients, three rounds, the adapter their updates make")
   CHECK(read_text_file(served.run.metrics()).find("\"round\":3") != std::string::npos);
 }
 
+TEST_CASE(
+    "server: with a buffer nobody is waited for, and the adapter is what the ledger says went in") {
+  ServedRun served([](Experiment& e) {
+    e.aggregation.strategy = "fedbuff";
+    e.rounds.buffer_size = 2;
+    e.rounds.total = 6;
+  });
+  for (const std::string& name : kNames) served.add(name);
+  REQUIRE(served.serve());
+  const Ledger ledger(served.run.ledger(), true);
+  const std::vector<RoundRecord> rounds = ledger.rounds();
+  REQUIRE(rounds.size() == 6);
+  ParameterSet adapter =
+      initial_lora(served.layout, Seed(served.experiment.seed).child("adapter_init"));
+  const auto aggregator = make_aggregator(served.experiment.aggregation);
+  const auto optimizer = make_server_optimizer(served.experiment.aggregation);
+  for (const RoundRecord& record : rounds) {
+    CHECK(record.participants.size() >= 2);
+    MemoryUpdateStore updates;
+    std::map<ClientId, UpdateOffer> offers;
+    for (const ParticipantRecord& p : record.participants) {
+      const RoundId planned{record.round.value - p.staleness};
+      const FakeUpdate update =
+          fake_update(served.layout, p.client.name, planned, AdapterVersion{planned.value - 1});
+      CHECK(update.offer.payload_sha256 == p.payload_sha256);
+      updates.put(record.round, p.client, update.bytes);
+      offers.emplace(p.client, update.offer);
+    }
+    adapter = commit_round(record.round, adapter, offers, updates, *aggregator, *optimizer).adapter;
+  }
+  const Sha256Digest digest = sha256(adapter_file_bytes(adapter));
+  CHECK(served.made_adapter() == to_hex(digest));
+  for (const auto& client : served.clients) CHECK(client->finished);
+}
+
 TEST_CASE("server: the privacy budget ends a run early, and every epsilon says what it means") {
   const double two_rounds = epsilon_bound(Accounting::kRdp, {{1, 3, 2}}, 1e-5).epsilon;
   ServedRun served([&](Experiment& e) {
