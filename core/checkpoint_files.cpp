@@ -90,8 +90,12 @@ void CheckpointFiles::add_shards(const fs::path& index_file) {
 }
 
 void CheckpointFiles::release(const TensorView& tensor) const {
-  for (const Safetensors& file : files_)
-    if (file.find(tensor.name) == &tensor) file.release(tensor);
+  for (const Safetensors& file : files_) {
+    const TensorView* whole = file.find(tensor.name);
+    if (whole != nullptr && whole->bytes.data() <= tensor.bytes.data() &&
+        tensor.bytes.data() + tensor.bytes.size() <= whole->bytes.data() + whole->bytes.size())
+      file.release(tensor);
+  }
 }
 
 }  // namespace fennec

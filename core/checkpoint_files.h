@@ -18,8 +18,8 @@ class CheckpointFiles {
   const std::filesystem::path& dir() const { return dir_; }
   const std::vector<std::filesystem::path>& files() const { return paths_; }
   const std::map<std::string, const TensorView*>& tensors() const { return tensors_; }
-  /// Gives the memory of a tensor's bytes back to the system; reading them again fetches them from the
-  /// file.
+  /// Gives the memory of a tensor's bytes, or of a part of them, back to the system; reading them again
+  /// fetches them from the file.
   void release(const TensorView& tensor) const;
 
  private:
