@@ -4,6 +4,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "client/base_precision.h"
 #include "client/commands.h"
 #include "client/loaded_model.h"
 #include "core/error.h"
@@ -15,7 +16,7 @@ namespace fennec {
 namespace {
 
 struct Options {
-  std::string base, adapter;
+  std::string base, adapter, base_precision = "fp32";
   std::vector<std::string> data;
   std::size_t limit = 0;
   EvaluateOptions evaluate;
@@ -67,7 +68,7 @@ int run_evaluate(Options options) {
   examples = thin_out(std::move(examples), options.limit);
   if (examples.empty())
     throw IoError("evaluate: no test examples in " + fmt::format("{}", fmt::join(options.data, ", ")));
-  const LoadedModel loaded = load_model(options.base, options.adapter);
+  const LoadedModel loaded = load_model(options.base, options.adapter, options.base_precision);
   Progress progress("evaluating", static_cast<std::int64_t>(examples.size()));
   options.evaluate.on_progress = [&](std::size_t done, std::size_t) {
     progress.advance_to(static_cast<std::int64_t>(done));
@@ -86,6 +87,7 @@ void add_evaluate_command(CLI::App& app, Action& action) {
       "evaluate", "scores a model on held-out examples: loss, accuracy, macro-F1, MAE");
   command->add_option("--base", options->base, "Hugging Face directory of the base model")->required();
   command->add_option("--adapter", options->adapter, "PEFT directory of an adapter to put on top");
+  add_base_precision(*command, options->base_precision);
   command
       ->add_option("--data", options->data,
                    "prepared devices, directories of such (their test.jsonl), or JSONL files")

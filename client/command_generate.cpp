@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "client/base_precision.h"
 #include "client/commands.h"
 #include "client/generate_session.h"
 #include "core/error.h"
@@ -74,6 +75,7 @@ void add_model_options(CLI::App& command, GenerateRequest& request) {
                   "PEFT directory of an adapter to put on top, DIR or NAME=DIR; repeat it for several: "
                   "the first is used, others by \"adapter\" in a JSON line or /adapter in a chat")
       ->allow_extra_args(false);
+  add_base_precision(command, request.base_precision);
   command.add_option("--max-new", request.text.max_new_tokens, "tokens at most")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 
+#include "client/base_precision.h"
 #include "client/commands.h"
 #include "client/loaded_model.h"
 #include "core/error.h"
@@ -17,7 +18,7 @@ namespace fennec {
 namespace {
 
 struct Options {
-  std::string base, adapter, out;
+  std::string base, adapter, base_precision = "fp32", out;
   std::vector<std::int64_t> ids;
 };
 
@@ -33,7 +34,7 @@ void check_ids(const std::vector<std::int64_t>& ids, const CausalLm& model) {
 
 int write_logits(const Options& options) {
   const at::NoGradGuard no_grad;
-  const AdaptedModel loaded = load_adapted_model(options.base, options.adapter);
+  const AdaptedModel loaded = load_adapted_model(options.base, options.adapter, options.base_precision);
   check_ids(options.ids, *loaded.model);
   const auto tokens = static_cast<std::int64_t>(options.ids.size());
   const at::Tensor ids = at::tensor(options.ids, at::kLong).view({1, tokens});                 // [1, T]
@@ -54,6 +55,7 @@ void add_logits_command(CLI::App& app, Action& action) {
       "logits", "what the model predicts after each token, to compare with other implementations");
   command->add_option("--base", options->base, "Hugging Face directory of the base model")->required();
   command->add_option("--adapter", options->adapter, "PEFT directory of an adapter to put on top");
+  add_base_precision(*command, options->base_precision);
   command->add_option("--ids", options->ids, "token ids, separated by commas")
       ->required()
       ->delimiter(',');

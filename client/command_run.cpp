@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "client/base_precision.h"
 #include "client/commands.h"
 #include "client/live_client.h"
 
@@ -20,6 +21,7 @@ void add_run_command(CLI::App& app, Action& action) {
       ->required();
   command->add_option("--base", options->base,
                       "Hugging Face directory of the base model; default: as the bundle says");
+  add_base_precision(*command, options->base_precision);
   command->add_option("--state", options->state, "what survives a restart; default: <bundle>.state");
   command->add_flag("--json", options->json, "one JSON object an event on standard output");
   command->footer(

@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "client/base_precision.h"
 #include "client/commands.h"
 #include "client/loaded_model.h"
 #include "configs/experiment.h"
@@ -18,7 +19,7 @@ namespace fennec {
 namespace {
 
 struct Options {
-  std::string base, config, out;
+  std::string base, base_precision, config, out;
   std::vector<std::string> data, set;
   bool json = false;
 };
@@ -42,7 +43,7 @@ ParameterSet new_adapter(const Experiment& experiment, const std::vector<LinearS
 
 TrainReport train_adapter(const Experiment& experiment, const std::vector<Example>& examples,
                           ParameterSet& adapter) {
-  LoadedModel loaded = load_model(experiment.model.base, "");
+  LoadedModel loaded = load_model(experiment.model.base, "", experiment.model.base_precision);
   const auto tokenized = tokenize_examples(
       loaded.tokenizer, examples, static_cast<std::size_t>(experiment.train.max_sequence_tokens));
   Trainer trainer(*loaded.model, experiment.lora, experiment.train);
@@ -81,6 +82,7 @@ void print_report(const TrainReport& report, const Options& options) {
 int run_train(const Options& options) {
   Experiment experiment = load_experiment(options.config, options.set);
   if (!options.base.empty()) experiment.model.base = options.base;
+  if (!options.base_precision.empty()) experiment.model.base_precision = options.base_precision;
   const std::vector<Example> examples = load_training_examples(options.data);
   const auto targets =
       select_targets(linears_of_checkpoint(experiment.model.base), experiment.lora.target_modules);
@@ -107,6 +109,7 @@ void add_train_command(CLI::App& app, Action& action) {
       ->required();
   command->add_option("--base", options->base,
                       "Hugging Face directory of the base model; default: the configuration's");
+  add_base_precision(*command, options->base_precision);
   command->add_option("--data", options->data, "prepared device directories")->required();
   command->add_option("--set", options->set,
                       "key=value that replaces one of the configuration, e.g. train.local_steps=200");

@@ -30,7 +30,7 @@ TextOptions with_end_of_turn(TextOptions options, const std::optional<ChatTempla
 
 GenerateSession::GenerateSession(const GenerateRequest& request)
     : no_special_(request.no_special),
-      loaded_(load_model(request.base, "")),
+      loaded_(load_model(request.base, "", request.base_precision)),
       chat_(chat_for(request, loaded_.tokenizer)),
       adapters_(*loaded_.model),
       generator_(*loaded_.model, loaded_.tokenizer,

@@ -14,7 +14,7 @@ namespace fennec {
 
 /// What `fennec-client generate` was asked for.
 struct GenerateRequest {
-  std::string base, prompt, system, chat_format, chat_date;
+  std::string base, base_precision = "fp32", prompt, system, chat_format, chat_date;
   std::vector<std::string> adapters;  ///< "DIR" or "NAME=DIR"; the first is used at first
   TextOptions text;
   std::size_t batch = 8;  ///< prompts of JSON lines that share a forward pass

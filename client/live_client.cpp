@@ -48,6 +48,7 @@ class LiveClient {
   explicit LiveClient(const RunOptions& options)
       : bundle_(read_bundle(options.bundle)),
         base_(base_of(options, bundle_)),
+        base_precision_(options.base_precision),
         data_(load_device_data(options.data)),
         state_(state_of(options)),
         outbox_(state_.outbox()),
@@ -140,6 +141,7 @@ class LiveClient {
   void prepare_run(const Welcome& welcome) {
     if (experiment_) return;
     experiment_ = parse_experiment(welcome.experiment_yaml, "the coordinator's experiment");
+    if (!base_precision_.empty()) experiment_->model.base_precision = base_precision_;
     link_->set_timing(experiment_->transport.heartbeat_s, experiment_->transport.peer_timeout_s);
     fetch_.emplace(*experiment_, adapter_layout(*experiment_, base_), state_.adapters());
     LocalWorkerEvents events;
@@ -269,6 +271,7 @@ class LiveClient {
 
   EnrolmentBundle bundle_;
   std::filesystem::path base_;
+  std::string base_precision_;  ///< empty: as the run says
   DeviceData data_;
   StateDirectory state_;
   Outbox outbox_;

@@ -9,6 +9,7 @@ struct RunOptions {
   std::filesystem::path data;
   std::filesystem::path base;   ///< empty: as the bundle says
   std::filesystem::path state;  ///< empty: <bundle>.state beside the bundle
+  std::string base_precision;   ///< as ModelConfig's; empty: as the run says
   bool json = false;
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 #include <filesystem>
 #include <memory>
+#include <string>
 
 #include "core/peft_directory.h"
 #include "lora/lora.h"
@@ -22,8 +23,10 @@ struct LoadedModel : AdaptedModel {
 };
 
 /// @param adapter  a PEFT directory; empty = the base model alone.  Throws IoError.
-AdaptedModel load_adapted_model(const std::filesystem::path& base,
-                                const std::filesystem::path& adapter);
-LoadedModel load_model(const std::filesystem::path& base, const std::filesystem::path& adapter);
+/// @param base_precision  as ModelConfig's
+AdaptedModel load_adapted_model(const std::filesystem::path& base, const std::filesystem::path& adapter,
+                                const std::string& base_precision = "fp32");
+LoadedModel load_model(const std::filesystem::path& base, const std::filesystem::path& adapter,
+                       const std::string& base_precision = "fp32");
 
 }  // namespace fennec

@@ -14,7 +14,7 @@ namespace fennec {
 /// Model, tokenizer and tokenized data: loaded once, on the work thread.
 struct LocalWorker::Session {
   Session(const Experiment& experiment, const std::filesystem::path& base, const DeviceData& data)
-      : model(load_causal_lm(base)),
+      : model(load_causal_lm(base, experiment.model.base_precision)),
         tokenizer(Tokenizer::load(base)),
         local(experiment, *model, tokenizer, data) {}
   std::unique_ptr<CausalLm> model;

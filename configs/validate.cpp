@@ -38,6 +38,9 @@ class Problems {
 
 void check_training(Problems& p, const Experiment& e) {
   p.require(!e.model.base.empty(), "model.base must name a directory, is empty");
+  p.require(is_base_precision(e.model.base_precision), "model.base_precision must be one of " +
+                                                           base_precisions() + "; is '" +
+                                                           e.model.base_precision + "'");
   p.within("lora.rank", e.lora.rank, 1, 4096);
   p.positive("lora.alpha", e.lora.alpha);
   p.require(!e.lora.target_modules.empty(),

@@ -32,11 +32,11 @@ std::vector<Projection*> projections_of(CausalLm& model, const std::vector<Adapt
     const auto it = by_module.find(pair.module);
     if (it == by_module.end())
       throw IoError("adapter of " + pair.module + ": the base model has no such linear");
-    const auto shape = it->second->weight().sizes();
-    if (shape[1] != pair.in_features || shape[0] != pair.out_features)
+    const std::int64_t in = it->second->in_features(), out = it->second->out_features();
+    if (in != pair.in_features || out != pair.out_features)
       throw IoError("adapter of " + pair.module + ": maps " + std::to_string(pair.in_features) +
                     " to " + std::to_string(pair.out_features) + " features, the base model " +
-                    std::to_string(shape[1]) + " to " + std::to_string(shape[0]));
+                    std::to_string(in) + " to " + std::to_string(out));
     found.push_back(it->second);
   }
   return found;

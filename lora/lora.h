@@ -38,7 +38,7 @@ class LoraAttachment {
 PeftLoraConfig to_peft_config(const LoraConfig& config, const std::string& base,
                               std::vector<std::string> target_modules);
 
-/// W += s·B·A in fp32 on every adapted projection.
+/// W += s·B·A in fp32 on every adapted projection, which is fp32 from then on, quantised or not before.
 void merge_lora(CausalLm& model, const ParameterSet& adapter, const PeftLoraConfig& config);
 
 }  // namespace fennec

@@ -12,6 +12,9 @@ class LoraBranch final : public ProjectionBranch {
   LoraBranch(at::Tensor a, at::Tensor b, double scale);
   const LowRank* low_rank() const override { return &low_rank_; }
   at::Tensor apply(const at::Tensor& x, const at::Tensor& base_output) const override;
+  bool is_trainable() const override {
+    return low_rank_.a.requires_grad() || low_rank_.b.requires_grad();
+  }
 
  private:
   LowRank low_rank_;

@@ -32,6 +32,7 @@ struct TrainConfig {
   int batch_tokens = 1024;
   int max_sequence_tokens = 512;
   int checkpoint_steps = 10;
+  bool gradient_checkpointing = false;
 };
 
 template <class Visitor>
@@ -51,6 +52,9 @@ void fields(Visitor& v, TrainConfig& c) {
   v("batch_tokens", c.batch_tokens, "packed tokens a step, prompts included");
   v("max_sequence_tokens", c.max_sequence_tokens,
     "longest packed row; longer examples lose the start of the prompt");
+  v("gradient_checkpointing", c.gradient_checkpointing,
+    "keep only each layer's input and compute the layer again in the backward pass: less memory, half "
+    "again the time");
   v("checkpoint_steps", c.checkpoint_steps, "steps between resumable checkpoints of a live client");
 }
 

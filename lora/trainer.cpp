@@ -38,6 +38,7 @@ class TrainingRun {
         adapter_(adapter),
         attachment_(model, adapter, to_peft_config(lora, "", {}), /*trainable=*/true),
         optimizer_(attachment_.tensors(), adamw_options(config)) {
+    model.set_gradient_checkpointing(config.gradient_checkpointing);
     if (config.proximal_mu > 0) start_ = adapter.clone();
     for (std::size_t i = 0; hooks.trains && i < attachment_.tensors().size(); ++i)
       if (!hooks.trains(adapter.layout()->entries()[i].name))

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "model/checkpoint.h"
+#include "model/model_config.h"
 #include "model/ops/linear_cross_entropy.h"
 #include "model/registry.h"
 
@@ -19,16 +20,20 @@ LossSum supervised_loss(const CausalLm& model, const TokenBatch& batch, const at
   if (supervised.numel() == 0) return {at::zeros({}, at::kFloat), 0};
   const at::Tensor h = model.hidden(batch).flatten(0, 1).index_select(0, supervised);  // [N, D]
   const at::Tensor targets = flat.index_select(0, supervised);
-  if (const at::Tensor weight = model.head_weight(); weight.defined())
+  if (const FrozenWeight weight = model.head_weight(); weight.defined())
     return {linear_cross_entropy(h, weight, targets), supervised.numel()};
   return {at::nll_loss(at::log_softmax(model.head(h), -1), targets, {}, at::Reduction::Sum),
           supervised.numel()};
 }
 
-std::unique_ptr<CausalLm> load_causal_lm(const std::filesystem::path& dir) {
+std::unique_ptr<CausalLm> load_causal_lm(const std::filesystem::path& dir,
+                                         const std::string& base_precision) {
+  if (!is_base_precision(base_precision))
+    throw ConfigError("base precision '" + base_precision +
+                      "' is unknown; known: " + base_precisions());
   const HfConfig config = HfConfig::read(dir);
   config.family();  // its refusals are clearer than those of the weights
-  Checkpoint checkpoint = Checkpoint::open(dir);
+  Checkpoint checkpoint = Checkpoint::open(dir, base_precision);
   return load_family(config, checkpoint);
 }
 

@@ -25,8 +25,8 @@ struct TokenBatch {
 /// Keys (after RoPE) and values of the tokens seen so far, for generation.
 class KvCache;
 
-/// A decoder-only transformer with its language-model head, weights in fp32. Frozen unless told
-/// otherwise.
+/// A decoder-only transformer with its language-model head, weights in fp32 or quantised. Frozen unless
+/// told otherwise.
 class CausalLm {
  public:
   virtual ~CausalLm() = default;
@@ -36,13 +36,17 @@ class CausalLm {
   /// @param h [N, D]  @return [N, V]
   virtual at::Tensor head(const at::Tensor& h) const = 0;
   /// [V, D] when head(h) is h·Wᵀ: then a loss need not see all logits at once. Undefined otherwise.
-  virtual at::Tensor head_weight() const { return {}; }
+  virtual FrozenWeight head_weight() const { return {}; }
+
+  /// Whether training keeps only each layer's input and computes the layer again in the backward pass:
+  /// the same gradients for half again the time (model/ops/recompute.h). Off at first.
+  virtual void set_gradient_checkpointing(bool on) = 0;
 
   /// Another model over the same weight tensors with projections of its own: one a training thread.
   virtual std::unique_ptr<CausalLm> share() const = 0;
 
   virtual std::vector<Projection*> projections() = 0;  ///< every linear but the head, in module order
-  /// By checkpoint name, for pretraining and export.
+  /// By checkpoint name, for pretraining and export; copies in fp32 of what is quantised.
   virtual std::vector<std::pair<std::string, at::Tensor>> parameters() const = 0;
   virtual std::int64_t layers() const = 0;
   virtual std::int64_t kv_heads() const = 0;
@@ -64,6 +68,8 @@ LossSum supervised_loss(const CausalLm& model, const TokenBatch& batch, const at
 
 /// Loads config.json and weights (single file or sharded) of a supported family; every tensor used
 /// exactly once. Throws IoError naming file and tensor; an unknown family lists the supported ones.
-std::unique_ptr<CausalLm> load_causal_lm(const std::filesystem::path& dir);
+/// @param base_precision  of the frozen linears, as ModelConfig; unknown: ConfigError
+std::unique_ptr<CausalLm> load_causal_lm(const std::filesystem::path& dir,
+                                         const std::string& base_precision = "fp32");
 
 }  // namespace fennec

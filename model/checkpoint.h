@@ -14,22 +14,30 @@
 namespace fennec {
 
 /// The weights of a Hugging Face directory (core/checkpoint_files.h) as a source of fp32 tensors: F32,
-/// F16, BF16 or F64 converted on the way. A tensor taken gives its mapped pages back, so loading needs
-/// the memory of the model and of one tensor. All errors are IoErrors naming directory and tensor. Not
-/// thread-safe.
+/// F16, BF16 or F64 converted on the way, matrices quantised if asked for. What was read gives its
+/// mapped pages back, so loading needs the memory of the model as it is kept and of one tensor, of a
+/// quantised one a block of rows. All errors are IoErrors naming directory and tensor. Not thread-safe.
 class Checkpoint final : public WeightSource {
  public:
-  static Checkpoint open(const std::filesystem::path& dir);
+  /// @param base_precision  as ModelConfig's
+  static Checkpoint open(const std::filesystem::path& dir, std::string base_precision = "fp32");
 
   bool contains(const std::string& name) const override { return files_.tensors().count(name) != 0; }
   at::Tensor take(const std::string& name, const std::vector<std::int64_t>& shape) override;
+  FrozenWeight take_matrix(const std::string& name, std::int64_t rows, std::int64_t columns,
+                           MatrixRole role) override;
+  FrozenWeight keep(at::Tensor matrix, MatrixRole role) const override;
   void finish(const std::function<bool(const std::string&)>& ignored) const override;
 
  private:
-  explicit Checkpoint(CheckpointFiles files) : files_(std::move(files)) {}
+  Checkpoint(CheckpointFiles files, std::string base_precision)
+      : files_(std::move(files)), base_precision_(std::move(base_precision)) {}
   [[noreturn]] void refuse(const std::string& name, const std::string& why) const;
+  const TensorView& use(const std::string& name, const std::vector<std::int64_t>& shape);
+  void read(const TensorView& view, std::int64_t begin, std::int64_t end, float* out) const;
 
   CheckpointFiles files_;
+  std::string base_precision_;
   std::set<std::string> taken_;
 };
 

@@ -50,6 +50,13 @@ class Gpt2Source final : public WeightSource {
   at::Tensor take(const std::string& name, const std::vector<std::int64_t>& shape) override {
     return file_.take(stored(name), shape);
   }
+  FrozenWeight take_matrix(const std::string& name, std::int64_t rows, std::int64_t columns,
+                           MatrixRole role) override {
+    return file_.take_matrix(stored(name), rows, columns, role);
+  }
+  FrozenWeight keep(at::Tensor matrix, MatrixRole role) const override {
+    return file_.keep(std::move(matrix), role);
+  }
   void finish(const std::function<bool(const std::string&)>& ignored) const override {
     file_.finish(ignored);
   }
@@ -57,7 +64,8 @@ class Gpt2Source final : public WeightSource {
   /// Conv1D: "<module>.weight" lies in the file as [in, out].
   Projection take_conv1d(const std::string& module, std::int64_t in, std::int64_t out) {
     const at::Tensor stored = take(module + ".weight", {in, out});
-    return {module, stored.t().contiguous(), take(module + ".bias", {out}), /*conv1d=*/true};
+    return {module, keep(stored.t().contiguous(), MatrixRole::kLinear), take(module + ".bias", {out}),
+            /*conv1d=*/true};
   }
 
  private:
@@ -139,18 +147,16 @@ bool is_ignored(const std::string& name, bool tied_head) {
 std::unique_ptr<CausalLm> load_gpt2(const HfConfig& hf, WeightSource& file) {
   const Gpt2Config c = read_gpt2_config(hf);
   Gpt2Source source(file);
-  const auto matrix = [&](const char* name, std::int64_t rows) {
-    return std::pair<std::string, at::Tensor>(name, source.take(name, {rows, c.width}));
-  };
   TransformerFrame frame;
-  frame.embedding = matrix("transformer.wte.weight", c.vocab_size);
-  frame.positions = matrix("transformer.wpe.weight", c.positions);
+  frame.embedding = take_table(source, "transformer.wte.weight", c.vocab_size, c.width);
+  frame.positions = {"transformer.wpe.weight",
+                     source.take("transformer.wpe.weight", {c.positions, c.width})};
   TransformerBlocks blocks;
   for (std::int64_t i = 0; i < c.layers; ++i)
     blocks.push_back(std::make_unique<Gpt2Block>(c, source, i));
   frame.norm =
       take_norm(source, {NormKind::Form::kLayer, c.layer_norm_eps}, "transformer.ln_f", c.width);
-  if (!c.tied_head) frame.head = matrix("lm_head.weight", c.vocab_size);
+  if (!c.tied_head) frame.head = take_table(source, "lm_head.weight", c.vocab_size, c.width);
   frame.kv_heads = c.heads;
   frame.head_dim = c.width / c.heads;
   frame.max_positions = c.positions;

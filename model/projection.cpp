@@ -8,9 +8,10 @@
 
 namespace fennec {
 
-Projection::Projection(std::string module, at::Tensor weight, at::Tensor bias, bool conv1d)
+Projection::Projection(std::string module, FrozenWeight weight, at::Tensor bias, bool conv1d)
     : module_(std::move(module)), weight_(std::move(weight)), bias_(std::move(bias)), conv1d_(conv1d) {
-  FENNEC_CHECK(weight_.dim() == 2 && (!bias_.defined() || bias_.numel() == weight_.size(0)), module_);
+  FENNEC_CHECK(weight_.defined() && (!bias_.defined() || bias_.numel() == weight_.out_features()),
+               module_);
 }
 
 LoraLinear Projection::linear() const {
@@ -46,6 +47,6 @@ std::vector<at::Tensor> Projection::forward_normed(const at::Tensor& x, const No
   return outputs;
 }
 
-at::Tensor Projection::stored_weight() const { return conv1d_ ? weight_.t() : weight_; }
+at::Tensor Projection::stored_weight() const { return conv1d_ ? weight().t() : weight(); }
 
 }  // namespace fennec

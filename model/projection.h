@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -6,6 +7,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "model/activation.h"
+#include "model/frozen_weight.h"
 #include "model/norm.h"
 #include "model/ops/lora_linear.h"
 
@@ -26,6 +28,8 @@ class ProjectionBranch {
   /// @param x [N, in] float.  @param base_output [N, out], the frozen linear's output: the branch may
   /// overwrite it.  @return [N, out]
   virtual at::Tensor apply(const at::Tensor& x, const at::Tensor& base_output) const = 0;
+  /// Whether it holds tensors that want a gradient; true costs a recomputation at worst.
+  virtual bool is_trainable() const { return true; }
 };
 
 /// A named linear of the model: y = x·Wᵀ + b, the seam where an adapter takes its place. Not
@@ -33,9 +37,9 @@ class ProjectionBranch {
 class Projection {
  public:
   Projection() = default;
-  /// @param weight [out, in] float  @param bias [out] float or undefined
+  /// @param weight [out, in]  @param bias [out] float or undefined
   /// @param conv1d  checkpoints store the weight as [in, out] (GPT-2's Conv1D)
-  Projection(std::string module, at::Tensor weight, at::Tensor bias, bool conv1d = false);
+  Projection(std::string module, FrozenWeight weight, at::Tensor bias, bool conv1d = false);
   /// @param x [N, in]  @param residual [N, out], added, or undefined  @return [N, out]
   at::Tensor forward(const at::Tensor& x, const at::Tensor& residual = {}) const;
   /// residual + forward(activate_gated(activation, gate, up)): one operation where the gate is SiLU.
@@ -48,9 +52,13 @@ class Projection {
 
   void attach(std::shared_ptr<const ProjectionBranch> branch) { branch_ = std::move(branch); }
   void detach() { branch_.reset(); }
+  bool is_trainable() const { return branch_ != nullptr && branch_->is_trainable(); }
   /// Hugging Face path, "model.layers.0.self_attn.q_proj".
   const std::string& module() const { return module_; }
-  const at::Tensor& weight() const { return weight_; }
+  std::int64_t in_features() const { return weight_.in_features(); }
+  std::int64_t out_features() const { return weight_.out_features(); }
+  /// [out, in] in fp32: the tensor itself, a copy of it when the base is quantised.
+  at::Tensor weight() const { return weight_.dense(); }
   const at::Tensor& bias() const { return bias_; }
   /// As checkpoints store it: weight(), or its transpose for a Conv1D.
   at::Tensor stored_weight() const;
@@ -61,7 +69,8 @@ class Projection {
   LoraLinear linear() const;  ///< with the branch, if it folds
 
   std::string module_;
-  at::Tensor weight_, bias_;
+  FrozenWeight weight_;
+  at::Tensor bias_;
   bool conv1d_ = false;
   std::shared_ptr<const ProjectionBranch> branch_;
 };

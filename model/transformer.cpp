@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "model/kv_cache.h"
 #include "model/ops/lora_linear.h"
+#include "model/ops/recompute.h"
 
 namespace fennec {
 namespace {
@@ -22,8 +23,10 @@ class Transformer final : public CausalLm {
     const at::Tensor positions = positions_of(batch, cache);
     const ForwardPass pass = begin(batch, positions, cache);
     at::Tensor x = embed(batch.ids, positions);  // [B·T, D]
+    const bool recomputes = gradient_checkpointing_ && cache == nullptr;
     for (std::size_t i = 0; i < blocks_.size(); ++i)
-      x = blocks_[i]->forward(x, static_cast<std::int64_t>(i), pass);
+      x = recomputes ? forward_recomputed(i, x, pass)
+                     : blocks_[i]->forward(x, static_cast<std::int64_t>(i), pass);
     return frame_.norm.forward(x).view({batch.ids.size(0), batch.ids.size(1), -1});
   }
 
@@ -31,10 +34,12 @@ class Transformer final : public CausalLm {
     return lora_linear(h, {head_weight(), {}, {}, {}, 1});
   }
 
-  at::Tensor head_weight() const override {
-    const at::Tensor& own = frame_.head.second;
+  FrozenWeight head_weight() const override {
+    const FrozenWeight& own = frame_.head.second;
     return own.defined() ? own : frame_.embedding.second;
   }
+
+  void set_gradient_checkpointing(bool on) override { gradient_checkpointing_ = on; }
 
   std::unique_ptr<CausalLm> share() const override {
     TransformerBlocks blocks;
@@ -52,7 +57,7 @@ class Transformer final : public CausalLm {
   }
 
   std::vector<std::pair<std::string, at::Tensor>> parameters() const override {
-    NamedTensors all = {frame_.embedding};
+    NamedTensors all = {{frame_.embedding.first, frame_.embedding.second.dense()}};
     if (frame_.positions.second.defined()) all.push_back(frame_.positions);
     for (const auto& block : blocks_) {
       for (const Norm& norm : block->norms()) norm.list(all);
@@ -63,14 +68,14 @@ class Transformer final : public CausalLm {
       }
     }
     frame_.norm.list(all);
-    if (frame_.head.second.defined()) all.push_back(frame_.head);
+    if (frame_.head.second.defined()) all.emplace_back(frame_.head.first, frame_.head.second.dense());
     return all;
   }
 
   std::int64_t layers() const override { return static_cast<std::int64_t>(blocks_.size()); }
   std::int64_t kv_heads() const override { return frame_.kv_heads; }
   std::int64_t head_dim() const override { return frame_.head_dim; }
-  std::int64_t vocab_size() const override { return frame_.embedding.second.size(0); }
+  std::int64_t vocab_size() const override { return frame_.embedding.second.out_features(); }
   std::int64_t max_positions() const override { return frame_.max_positions; }
   std::string config_json() const override { return frame_.config_json; }
 
@@ -92,7 +97,7 @@ class Transformer final : public CausalLm {
   }
 
   at::Tensor embed(const at::Tensor& ids, const at::Tensor& positions) const {
-    at::Tensor x = at::embedding(frame_.embedding.second, ids.flatten());
+    at::Tensor x = frame_.embedding.second.rows(ids.flatten());
     if (frame_.embedding_scale != 1) x = x * frame_.embedding_scale;
     const at::Tensor& learned = frame_.positions.second;
     if (!learned.defined()) return x;
@@ -103,8 +108,17 @@ class Transformer final : public CausalLm {
     return x + at::embedding(learned, positions.expand(ids.sizes()).flatten());
   }
 
+  at::Tensor forward_recomputed(std::size_t index, const at::Tensor& x, const ForwardPass& pass) const {
+    const TransformerBlock& block = *blocks_[index];
+    const auto layer = static_cast<std::int64_t>(index);
+    return recompute_in_backward(
+        [&block, layer, pass](const at::Tensor& input) { return block.forward(input, layer, pass); }, x,
+        block.is_trainable());
+  }
+
   TransformerFrame frame_;
   TransformerBlocks blocks_;
+  bool gradient_checkpointing_ = false;
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <utility>
@@ -31,6 +32,10 @@ class TransformerBlock {
   /// Another block over the same weights with projections of its own.
   virtual std::unique_ptr<TransformerBlock> share() const = 0;
 
+  bool is_trainable() const {
+    return std::any_of(linears_.begin(), linears_.end(),
+                       [](const Projection& linear) { return linear.is_trainable(); });
+  }
   std::vector<Projection>& linears() { return linears_; }
   const std::vector<Projection>& linears() const { return linears_; }
   const std::vector<Norm>& norms() const { return norms_; }

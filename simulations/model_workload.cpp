@@ -57,7 +57,7 @@ class ModelWork final : public LocalWork {
 ModelWorkload::ModelWorkload(const Experiment& experiment, std::vector<DeviceData> sets)
     : experiment_(experiment),
       sets_(std::move(sets)),
-      base_(load_causal_lm(experiment.model.base)),
+      base_(load_causal_lm(experiment.model.base, experiment.model.base_precision)),
       tokenizer_(Tokenizer::load(experiment.model.base)) {
   for (DeviceData& set : sets_) {
     thin_test_examples(set, static_cast<std::size_t>(experiment.simulation.evaluation_examples));

@@ -60,7 +60,7 @@ void run_floor(const StepSetup& setup) {
   };
   for (const Projection* p : setup.model->projections())
     both_ways(p->weight(), setup.tokens_per_step());
-  both_ways(setup.model->head_weight(),
+  both_ways(setup.model->head_weight().dense(),
             setup.shape.rows * (setup.shape.tokens - setup.shape.tokens / 2));
 }
 

@@ -42,7 +42,7 @@ std::unique_ptr<CausalLm> sensor_tiny_shape() {
 ParameterSet fresh_adapter(CausalLm& model) {
   std::vector<LinearShape> linears;
   for (const Projection* p : model.projections())
-    linears.push_back({p->module(), p->weight().size(1), p->weight().size(0)});
+    linears.push_back({p->module(), p->in_features(), p->out_features()});
   return initial_lora(lora_layout(linears, 8), Seed(2));
 }
 

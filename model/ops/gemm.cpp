@@ -25,11 +25,13 @@ void multiply_block(const GemmShape& shape, const float* x, const Operand& w, fl
   const std::int64_t rows = std::min(kBlockRows, shape.rows - first_row),
                      columns = std::min(kBlockColumns, shape.columns - first_column);
   const float* weight = w.data + (w.transposed ? first_column * w.step : first_column);
+  const std::int64_t x_step = shape.x_step > 0 ? shape.x_step : shape.depth,
+                     y_step = shape.y_step > 0 ? shape.y_step : shape.columns;
   const auto blas = [](std::int64_t n) { return static_cast<blasint>(n); };
   cblas_sgemm(CblasRowMajor, CblasNoTrans, w.transposed ? CblasTrans : CblasNoTrans, blas(rows),
-              blas(columns), blas(shape.depth), 1.0F, x + first_row * shape.depth, blas(shape.depth),
-              weight, blas(w.step), accumulate ? 1.0F : 0.0F,
-              y + first_row * shape.columns + first_column, blas(shape.columns));
+              blas(columns), blas(shape.depth), 1.0F, x + first_row * x_step, blas(x_step), weight,
+              blas(w.step), accumulate ? 1.0F : 0.0F, y + first_row * y_step + first_column,
+              blas(y_step));
 }
 
 void multiply(const GemmShape& shape, const float* x, const Operand& w, float* y, bool accumulate) {

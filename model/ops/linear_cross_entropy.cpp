@@ -9,7 +9,6 @@
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include "model/ops/gemm.h"
 #include "model/ops/row_kernels.h"
 
 namespace fennec {
@@ -18,13 +17,6 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
-
-/// Rows at a time: as many logits as 32 MiB hold, but each pass over W should serve 64 rows at least,
-/// and more than 256 gain nothing.
-std::int64_t chunk_rows(std::int64_t vocabulary) {
-  constexpr std::int64_t kBytes = 32 << 20;
-  return std::clamp<std::int64_t>(kBytes / (vocabulary * 4), 64, 256);
-}
 
 /// −log softmax(logits)[target]. The row becomes softmax − onehot.
 double row_loss(float* logits, std::int64_t vocabulary, std::int64_t target, bool wants_grad) {
@@ -54,22 +46,21 @@ double chunk_loss(at::Tensor& logits, std::int64_t rows, const std::int64_t* tar
 
 class LinearCrossEntropy : public torch::autograd::Function<LinearCrossEntropy> {
  public:
-  static Variable forward(AutogradContext* context, const Variable& hidden, const at::Tensor& weight,
+  static Variable forward(AutogradContext* context, const Variable& hidden, const FrozenWeight& weight,
                           const at::Tensor& targets, bool wants_grad) {
     const at::Tensor h = hidden.contiguous();
-    const std::int64_t count = h.size(0), width = h.size(1), vocabulary = weight.size(0),
-                       chunk = std::min(count, chunk_rows(vocabulary));
+    const std::int64_t count = h.size(0), width = h.size(1), vocabulary = weight.out_features(),
+                       chunk = std::min(count, logit_rows(vocabulary));
     at::Tensor logits = at::empty({chunk, vocabulary}, h.options());
     at::Tensor dh = wants_grad ? at::empty_like(h) : at::Tensor();
-    const float *from = h.data_ptr<float>(), *w = weight.data_ptr<float>();
+    const float* from = h.data_ptr<float>();
     double loss = 0;
     for (std::int64_t first = 0; first < count; first += chunk) {
       const std::int64_t rows = std::min(chunk, count - first);
       float* scores = logits.data_ptr<float>();
-      gemm_transposed({rows, vocabulary, width}, from + first * width, w, scores, false);
+      weight.multiply_transposed(rows, from + first * width, scores, false);
       loss += chunk_loss(logits, rows, targets.data_ptr<std::int64_t>() + first, wants_grad);
-      if (wants_grad)
-        gemm({rows, width, vocabulary}, scores, w, dh.data_ptr<float>() + first * width, false);
+      if (wants_grad) weight.multiply(rows, scores, dh.data_ptr<float>() + first * width, false);
     }
     if (wants_grad) context->save_for_backward({dh});
     return at::full({}, loss, h.options());
@@ -80,22 +71,27 @@ class LinearCrossEntropy : public torch::autograd::Function<LinearCrossEntropy> 
   }
 };
 
-bool is_plain(const at::Tensor& t) { return t.is_cpu() && t.scalar_type() == at::kFloat; }
-
 }  // namespace
 
-at::Tensor linear_cross_entropy(const at::Tensor& h, const at::Tensor& weight,
-                                const at::Tensor& targets) {
-  const bool records = at::GradMode::is_enabled();
-  if (!is_plain(h) || !is_plain(weight) || !weight.is_contiguous() ||
-      (records && weight.requires_grad()) || h.size(0) == 0)
-    return linear_cross_entropy_reference(h, weight, targets);
-  return LinearCrossEntropy::apply(h, weight, targets.contiguous(), records && h.requires_grad());
+/// As many logits as 32 MiB hold, but each pass over W should serve 64 rows at least, and more than 256
+/// gain nothing.
+std::int64_t logit_rows(std::int64_t vocabulary) {
+  constexpr std::int64_t kBytes = 32 << 20;
+  return std::clamp<std::int64_t>(kBytes / (vocabulary * 4), 64, 256);
 }
 
-at::Tensor linear_cross_entropy_reference(const at::Tensor& h, const at::Tensor& weight,
+at::Tensor linear_cross_entropy(const at::Tensor& h, const FrozenWeight& weight,
+                                const at::Tensor& targets) {
+  const bool is_plain = h.is_cpu() && h.scalar_type() == at::kFloat && h.size(0) > 0;
+  if (!is_plain || !weight.has_products()) return linear_cross_entropy_reference(h, weight, targets);
+  return LinearCrossEntropy::apply(h, weight, targets.contiguous(),
+                                   at::GradMode::is_enabled() && h.requires_grad());
+}
+
+at::Tensor linear_cross_entropy_reference(const at::Tensor& h, const FrozenWeight& weight,
                                           const at::Tensor& targets) {
-  return at::nll_loss(at::log_softmax(at::mm(h, weight.t()), -1), targets, {}, at::Reduction::Sum);
+  return at::nll_loss(at::log_softmax(at::mm(h, weight.dense().t()), -1), targets, {},
+                      at::Reduction::Sum);
 }
 
 }  // namespace fennec

@@ -78,7 +78,7 @@ bool is_frozen(const at::Tensor& t) {
 
 bool has_fast_path(const at::Tensor& x, const std::vector<LoraLinear>& linears) {
   return is_plain(x) && std::all_of(linears.begin(), linears.end(), [](const LoraLinear& linear) {
-           return is_frozen(linear.weight) && is_frozen(linear.bias) &&
+           return linear.weight.has_products() && is_frozen(linear.bias) &&
                   (!linear.a.defined() || (is_plain(linear.a) && is_plain(linear.b)));
          });
 }
@@ -129,7 +129,7 @@ at::Tensor gated_linear(const at::Tensor& gate, const at::Tensor& up, const Lora
 }
 
 at::Tensor lora_linear_reference(const at::Tensor& x, const LoraLinear& linear) {
-  at::Tensor y = at::mm(x, linear.weight.t());
+  at::Tensor y = at::mm(x, linear.weight.dense().t());
   if (linear.bias.defined()) y = y + linear.bias;
   if (!linear.a.defined()) return y;
   return y + at::mm(at::mm(x, linear.a.t()), linear.b.t()) * linear.scale;

@@ -3,14 +3,16 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "model/frozen_weight.h"
+
 namespace fennec {
 
 /// y = x·Wᵀ + bias + s·(x·Aᵀ)·Bᵀ: a frozen linear with the low-rank path of arXiv 2106.09685, eq. 3.
 struct LoraLinear {
-  at::Tensor weight;  ///< [out, in] float
-  at::Tensor bias;    ///< [out] float or undefined
-  at::Tensor a, b;    ///< [R, in], [out, R] float; both undefined: the frozen linear alone
-  double scale = 1;   ///< s
+  FrozenWeight weight;  ///< [out, in]
+  at::Tensor bias;      ///< [out] float or undefined
+  at::Tensor a, b;      ///< [R, in], [out, R] float; both undefined: the frozen linear alone
+  double scale = 1;     ///< s
 };
 
 // All of these are differentiable in their activations and in every A and B; the gradient of an input
@@ -33,7 +35,7 @@ std::vector<at::Tensor> normed_linears(const at::Tensor& x, const at::Tensor& no
 at::Tensor gated_linear(const at::Tensor& gate, const at::Tensor& up, const LoraLinear& linear,
                         const at::Tensor& residual = {});
 
-/// y in plain tensor operations.
+/// y in plain tensor operations, a quantised weight expanded as a whole.
 at::Tensor lora_linear_reference(const at::Tensor& x, const LoraLinear& linear);
 
 }  // namespace fennec

@@ -6,7 +6,6 @@
 
 #include <ATen/ATen.h>
 
-#include "model/ops/gemm.h"
 #include "model/ops/tile_product.h"
 
 namespace fennec {
@@ -69,8 +68,7 @@ void add_low_rank(const at::Tensor& u, std::int64_t first, const LoraLinear& lin
 /// What the frozen product is added to is written first: residual or bias, then the low-rank part.
 at::Tensor multiply_one(const at::Tensor& x, const at::Tensor& u, const LoraLinear& linear,
                         std::int64_t first, const at::Tensor& residual) {
-  const GemmShape shape{x.size(0), linear.weight.size(0), x.size(1)};
-  at::Tensor y = at::empty({shape.rows, shape.columns}, x.options());
+  at::Tensor y = at::empty({x.size(0), linear.weight.out_features()}, x.options());
   bool written = residual.defined() || linear.bias.defined();
   if (residual.defined()) y.copy_(residual);
   if (linear.bias.defined() && residual.defined()) y.add_(linear.bias);
@@ -79,8 +77,7 @@ at::Tensor multiply_one(const at::Tensor& x, const at::Tensor& u, const LoraLine
     add_low_rank(u, first, linear, y, written);
     written = true;
   }
-  gemm_transposed(shape, x.data_ptr<float>(), linear.weight.data_ptr<float>(), y.data_ptr<float>(),
-                  written);
+  linear.weight.multiply_transposed(x.size(0), x.data_ptr<float>(), y.data_ptr<float>(), written);
   return y;
 }
 
@@ -146,8 +143,8 @@ at::Tensor input_gradient(const at::Tensor& x, const std::vector<LoraLinear>& li
                         stacked.data_ptr<float>(), x.size(1), dx.data_ptr<float>(), x.size(1)},
                        /*accumulate=*/false);
   for (std::size_t i = 0; i < linears.size(); ++i)
-    gemm({x.size(0), x.size(1), grads[i].size(1)}, grads[i].data_ptr<float>(),
-         linears[i].weight.data_ptr<float>(), dx.data_ptr<float>(), v.defined() || i > 0);
+    linears[i].weight.multiply(x.size(0), grads[i].data_ptr<float>(), dx.data_ptr<float>(),
+                               v.defined() || i > 0);
   return dx;
 }
 

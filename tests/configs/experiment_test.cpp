@@ -58,6 +58,8 @@ TEST_CASE("ranges and cross-rules are reported with the line of the key") {
   CHECK(refusal("rounds:\n  selection:\n    method: oorrt\n") ==
         "x.yaml:3: rounds.selection.method: unknown selection 'oorrt'; did you mean 'oort'?; known: "
         "uniform, powerofchoice, oort");
+  CHECK(refusal("model: {base_precision: int5}") ==
+        "x.yaml:1: model.base_precision must be one of fp32, int8, int4, nf4; is 'int5'");
   CHECK(refusal("train: {local_steps: 0}").find("train.local_steps must be at least 1") !=
         std::string::npos);
   CHECK(refusal("rounds:\n  cohort_size: 9\nsimulation:\n  devices: 8\n")

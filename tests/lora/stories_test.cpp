@@ -3,63 +3,33 @@
 
 #include <cmath>
 #include <cstring>
-#include <nlohmann/json.hpp>
 
-#include "core/files.h"
 #include "core/parameter_math.h"
 #include "core/peft_directory.h"
 #include "core/safetensors.h"
 #include "lora/lora.h"
 #include "lora/trainer.h"
-#include "tests/support/shared.h"
+#include "tests/lora/stories.h"
 
 using namespace fennec;  // NOLINT: test
-
-namespace {
-
-std::vector<std::int64_t> integers(const Safetensors& file, const char* name) {
-  const TensorView* view = file.find(name);
-  REQUIRE(view != nullptr);
-  std::vector<std::int64_t> values(view->element_count());
-  std::memcpy(values.data(), view->bytes.data(), view->bytes.size());
-  return values;
-}
-
-/// Eight rows of 64 tokens, every token but the first supervised.
-std::vector<TokenizedExample> golden_batch(const Safetensors& file) {
-  const auto ids = integers(file, "batch");
-  std::vector<TokenizedExample> examples(8);
-  for (std::size_t i = 0; i < ids.size(); ++i)
-    examples[i / 64].ids.push_back(static_cast<TokenId>(ids[i]));
-  return examples;
-}
-
-}  // namespace
 
 TEST_CASE("stories260K: sixty steps of LoRA fine-tuning follow the reference") {
   FENNEC_NEEDS_SHARED("pretrained/stories260K");
   const auto dir = test::shared("pretrained/stories260K");
-  const auto expected = nlohmann::json::parse(read_text_file(dir / "expected_finetune.json"));
+  const auto expected = test::stories_losses();
   const auto model = load_causal_lm(dir);
   PeftAdapter adapter = read_peft_directory(dir / "adapter_init");
   const ParameterSet start = adapter.tensors.clone();
-  TrainConfig config;
-  config.learning_rate = 5e-3;
-  config.clip_norm = 0;
-  config.local_steps = 60;
-  config.batch_tokens = 512;
-  config.max_sequence_tokens = 64;
   std::vector<double> losses;
   TrainHooks hooks;
   hooks.on_step = [&](std::int64_t, std::int64_t, double loss) { losses.push_back(loss); };
-  const auto batch = golden_batch(Safetensors::open(dir / "expected_finetune.safetensors"));
-  const auto report =
-      Trainer(*model, {8, 16, false, {}}, config).train(adapter.tensors, batch, Seed(1), hooks);
+  const auto report = Trainer(*model, {8, 16, false, {}}, test::stories_training())
+                          .train(adapter.tensors, test::stories_batch(), Seed(1), hooks);
   REQUIRE(report);
   CHECK(report->supervised_tokens == 60 * 8 * 63);
   for (std::size_t i = 0; i < losses.size(); ++i) {
     CAPTURE(i);
-    CHECK(losses[i] == doctest::Approx(expected["losses"][i].get<double>()).epsilon(1e-3));
+    CHECK(losses[i] == doctest::Approx(expected[i]).epsilon(1e-3));
   }
   const PeftAdapter tuned = read_peft_directory(dir / "adapter_tuned");
   std::vector<float> moved(start.size()), apart(start.size());
@@ -74,7 +44,7 @@ TEST_CASE("stories260K: the gradients of the first step") {
   const auto model = load_causal_lm(dir);
   PeftAdapter adapter = read_peft_directory(dir / "adapter_init");
   const LoraAttachment attached(*model, adapter.tensors, adapter.config, true);
-  auto ids = integers(Safetensors::open(dir / "expected_finetune.safetensors"), "batch");
+  auto ids = test::integers(Safetensors::open(dir / "expected_finetune.safetensors"), "batch");
   const TokenBatch batch{at::from_blob(ids.data(), {8, 64}, at::kLong), {}, {}};
   const LossSum loss = supervised_loss(*model, batch, batch.ids);
   (loss.sum / static_cast<double>(loss.positions)).backward();
@@ -100,14 +70,14 @@ TEST_CASE("stories260K: the tuned adapter tells the tuned story") {
   const LoraAttachment attached(*model, adapter.tensors, adapter.config, false);
   const Safetensors expected = Safetensors::open(dir / "expected_finetune.safetensors");
   const at::NoGradGuard no_grad;
-  auto ids = integers(expected, "batch");
+  auto ids = test::integers(expected, "batch");
   const TokenBatch row{at::from_blob(ids.data(), {1, 64}, at::kLong), {}, {}};
   const at::Tensor logits = model->head(model->hidden(row).flatten(0, 1));
   at::Tensor want = at::empty({64, 512}, at::kFloat);
   std::memcpy(want.data_ptr(), expected.find("tuned_logits_row0")->bytes.data(), 64 * 512 * 4);
   CHECK((logits - want).abs().max().item<double>() <= 2e-4);
 
-  const auto story = integers(expected, "greedy_ids");
+  const auto story = test::integers(expected, "greedy_ids");
   const TokenBatch whole{at::from_blob(const_cast<std::int64_t*>(story.data()),
                                        {1, static_cast<std::int64_t>(story.size())}, at::kLong),
                          {},

@@ -28,7 +28,7 @@ inline std::unique_ptr<CausalLm> tiny_llama(std::uint64_t seed = 1) {
 inline LayoutPtr layout_for(CausalLm& model, int rank) {
   std::vector<LinearShape> linears;
   for (const Projection* p : model.projections())
-    linears.push_back({p->module(), p->weight().size(1), p->weight().size(0)});
+    linears.push_back({p->module(), p->in_features(), p->out_features()});
   return lora_layout(linears, rank);
 }
 
