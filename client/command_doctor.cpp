@@ -6,13 +6,15 @@
 #include <nlohmann/json.hpp>
 
 #include "client/commands.h"
+#include "client/doctor_budget.h"
 #include "client/doctor_checks.h"
+#include "core/error.h"
 
 namespace fennec {
 namespace {
 
 struct Options {
-  std::string bundle, base, data;
+  std::string bundle, base, data, budget;
   bool json = false;
 };
 
@@ -28,6 +30,11 @@ std::vector<Check> examine(const Options& options) {
 }
 
 int run_doctor(const Options& options) {
+  if (!options.budget.empty()) {
+    if (options.base.empty())
+      throw ConfigError("doctor: --budget needs --base, the model to fit into it");
+    return print_training_plan(options.base, options.budget, options.json);
+  }
   const std::vector<Check> checks = examine(options);
   const bool healthy =
       std::all_of(checks.begin(), checks.end(), [](const Check& check) { return check.healthy; });
@@ -54,11 +61,16 @@ void add_doctor_command(CLI::App& app, Action& action) {
   command->add_option("--bundle", options->bundle, "enrolment bundle: permissions, keys, endpoint");
   command->add_option("--base", options->base, "base model: loads, digest, training speed");
   command->add_option("--data", options->data, "prepared device directory");
+  command->add_option(
+      "--budget", options->budget,
+      "memory that training may take, e.g. 600MB: what to configure so that --base fits, and "
+      "nothing else; exit code 1 = nothing fits");
   command->add_flag("--json", options->json, "print the findings as one JSON object");
   command->footer(
       "Example:\n"
       "  fennec-client doctor --bundle s02_phone.bundle --base models/sensor-tiny --data "
-      "data/s02_phone\n");
+      "data/s02_phone\n"
+      "  fennec-client doctor --base models/sensor-tiny --budget 230MB\n");
   command->callback([&action, options] { action = [options] { return run_doctor(*options); }; });
 }
 

@@ -178,6 +178,11 @@ TEST_CASE("command line: logits are those of the reference, with and without an 
   for (std::size_t i = 0; i < a.size(); ++i)
     apart = std::max(apart, std::abs(static_cast<double>(a[i] - b[i])));
   CHECK(apart > 0.1);
+  REQUIRE(run_client("logits --base " + base() + " --base-precision int4 --ids 1,403,407 --out " + out)
+              .exit_code == 0);
+  const Safetensors coarse = Safetensors::open(out);
+  REQUIRE(to_float(*coarse.find("logits"), b));
+  CHECK(a != b);
   CHECK(run_client("logits --base " + base() + " --ids 1,512 --out " + out).exit_code == 2);
   CHECK(run_client("logits --base " + base() + " --ids 1,x --out " + out).exit_code == 2);
 }
@@ -225,6 +230,35 @@ TEST_CASE("command line: training here lowers the loss that evaluate reports") {
   CHECK(after["metrics"]["accuracy"] == 1.0);
   CHECK(output_of(run_client(evaluate + "/d1 --limit 1"))["examples"] == 1);
   CHECK(run_client(train + " --set train.local_stepz=1").exit_code == 2);
+  // The same on a base in a few bits.
+  const json quantised = output_of(run_client(
+      train + " --base-precision int8 --set train.local_steps=12 train.gradient_checkpointing=true"));
+  CHECK(quantised["first_loss"].get<double>() ==
+        doctest::Approx(report["first_loss"].get<double>()).epsilon(0.02));
+  CHECK(quantised["last_loss"] < quantised["first_loss"]);
+  CHECK(run_client(train + " --base-precision int5").exit_code == 2);
+}
+
+TEST_CASE("command line: doctor says what to configure within a budget") {
+  FENNEC_NEEDS_SHARED(kStories);
+  const std::string doctor = "doctor --json --base " + base() + " --budget ";
+  const json easy = output_of(run_client(doctor + "2GB"));
+  CHECK(easy["fits"] == true);
+  CHECK(easy["steps"].size() == 1);
+  const double plain = easy["steps"][0]["bytes"]["total"].get<double>();
+  const json tight = output_of(run_client(doctor + std::to_string(plain * 0.97e-6) + "MB"));
+  CHECK(tight["steps"].size() > 1);
+  // The lines it prints are an experiment that trains.
+  const test::TempDir dir;
+  write_file_atomically(dir / "x.yaml", tight["yaml"].get<std::string>());
+  write_device(dir.path() / "data", "d1");
+  CHECK(run_client("train --json --set train.local_steps=1 --config " + (dir / "x.yaml").string() +
+                   " --base " + base() + " --data " + (dir / "data/d1").string() + " --out " +
+                   (dir / "a").string())
+            .exit_code == 0);
+  CHECK(run_client(doctor + "1MB").exit_code == 1);
+  CHECK(run_client(doctor + "600").exit_code == 2);
+  CHECK(run_client("doctor --budget 600MB").exit_code == 2);
 }
 
 TEST_CASE("command line: doctor tells a healthy device from a faulty one") {
