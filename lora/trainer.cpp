@@ -14,6 +14,7 @@
 #include "lora/packing.h"
 #include "lora/train_checkpoint.h"
 #include "model/causal_lm.h"
+#include "model/compute_memory.h"
 
 namespace fennec {
 
@@ -39,6 +40,7 @@ class TrainingRun {
         attachment_(model, adapter, to_peft_config(lora, "", {}), /*trainable=*/true),
         optimizer_(attachment_.tensors(), adamw_options(config)) {
     model.set_gradient_checkpointing(config.gradient_checkpointing);
+    if (config.gradient_checkpointing) return_freed_memory();
     if (config.proximal_mu > 0) start_ = adapter.clone();
     for (std::size_t i = 0; hooks.trains && i < attachment_.tensors().size(); ++i)
       if (!hooks.trains(adapter.layout()->entries()[i].name))
