@@ -21,6 +21,7 @@
 #include "core/files.h"
 #include "lora/lora.h"
 #include "model/compute_threads.h"
+#include "model/model_config.h"
 #include "model/save_checkpoint.h"
 
 namespace {
@@ -60,8 +61,7 @@ void run_floor(const StepSetup& setup) {
   };
   for (const Projection* p : setup.model->projections())
     both_ways(p->weight(), setup.tokens_per_step());
-  both_ways(setup.model->head_weight().dense(),
-            setup.shape.rows * (setup.shape.tokens - setup.shape.tokens / 2));
+  both_ways(setup.model->head_weight().dense(), setup.shape.supervised());
 }
 
 /// FLOP/s of a square product large enough for its best.
@@ -138,8 +138,10 @@ void compare(const std::string& name, int rounds, double seconds) {
   std::fflush(stdout);
 }
 
-void run(const std::string& name, const std::string& implementation, int steps, int threads) {
-  StepSetup setup(step_shape(name));
+void run(const StepShape& shape, const std::string& implementation, int steps, int threads) {
+  if (implementation == "eager" && (shape.base_precision != "fp32" || shape.gradient_checkpointing))
+    throw ConfigError("eager steps know neither other precisions nor checkpointing");
+  StepSetup setup(shape);
   const auto work = implementation == "eager" ? run_eager : run_fused;
   work(setup, 1);
   const std::int64_t faults = page_faults();
@@ -149,12 +151,15 @@ void run(const std::string& name, const std::string& implementation, int steps, 
   const auto tokens = static_cast<double>(setup.tokens_per_step() * steps);
   const nlohmann::json line = {
       {"implementation", implementation},
-      {"shape", name},
+      {"shape", shape.name},
+      {"base_precision", shape.base_precision},
+      {"gradient_checkpointing", shape.gradient_checkpointing},
       {"threads", threads},
       {"steps", steps},
       {"tokens_per_cpu_s", tokens / cpu_spent},
       {"tokens_per_s", tokens / wall_spent},
       {"peak_rss_bytes", peak_rss_bytes()},
+      {"estimated_bytes", setup.estimated_bytes()},
       {"page_faults_per_step", static_cast<double>(page_faults() - faults) / steps},
       {"losses", losses}};
   std::cout << line.dump() << "\n";
@@ -194,7 +199,8 @@ int main(int argc, char** argv) {
   int rounds = 5, threads = 1, steps = 5;
   double seconds = 0.5;
   std::vector<std::string> shapes;
-  std::string shape, implementation, dir;
+  std::string shape, implementation, dir, base_precision = "fp32";
+  bool gradient_checkpointing = false;
   app.add_option("--threads", threads, "threads of LibTorch");
   auto* const compare_command = app.add_subcommand("compare", "fused and eager in turns");
   compare_command->add_option("shapes", shapes)->required();
@@ -206,6 +212,8 @@ int main(int argc, char** argv) {
       ->required()
       ->check(CLI::IsMember({"fused", "eager"}));
   run_command->add_option("--steps", steps);
+  run_command->add_option("--base-precision", base_precision, "of fused steps: " + base_precisions());
+  run_command->add_flag("--gradient-checkpointing", gradient_checkpointing, "of fused steps");
   auto* const export_command = app.add_subcommand("export", "weights, adapter and batches");
   export_command->add_option("shape", shape)->required();
   export_command->add_option("dir", dir)->required();
@@ -219,7 +227,12 @@ int main(int argc, char** argv) {
                   "max_dloss", "fused_op", "eager_op");
       for (const std::string& name : shapes) compare(name, rounds, seconds);
     }
-    if (*run_command) run(shape, implementation, steps, threads);
+    if (*run_command) {
+      StepShape chosen = step_shape(shape);
+      chosen.base_precision = base_precision;
+      chosen.gradient_checkpointing = gradient_checkpointing;
+      run(chosen, implementation, steps, threads);
+    }
     if (*export_command) export_to(shape, dir, steps);
   } catch (const std::exception& e) {
     std::cerr << "lora_step_bench: " << e.what() << "\n";

@@ -11,12 +11,16 @@
 namespace fennec::bench {
 
 /// A training step to be measured: a Llama with random weights, adapters on every linear, and batches
-/// of random tokens of which the second half of each row is supervised.
+/// of random tokens of which the end of each row is supervised.
 struct StepShape {
   std::string name;
   LlamaConfig model;
   std::int64_t rows = 1, tokens = 1;
+  std::int64_t completion = 1;  ///< supervised tokens at the end of a row
   int rank = 8;
+  std::string base_precision = "fp32";
+  bool gradient_checkpointing = false;
+  std::int64_t supervised() const { return rows * completion; }
 };
 
 const std::vector<StepShape>& step_shapes();
@@ -30,6 +34,8 @@ struct StepSetup {
   /// Multiply-adds of frozen weights that a step cannot do without, forward and backward to inputs:
   /// every projection for each token, the head for each supervised one. 4·N FLOP a token.
   double floor_flop() const;
+  /// What doctor --budget would expect such a step to take.
+  double estimated_bytes() const;
 
   StepShape shape;
   std::unique_ptr<CausalLm> model;
