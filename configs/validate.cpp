@@ -7,6 +7,7 @@
 #include "configs/aggregation_rules.h"
 #include "configs/experiment.h"
 #include "configs/validate_privacy.h"
+#include "configs/validate_secagg.h"
 
 namespace fennec {
 namespace {
@@ -157,6 +158,7 @@ void check_simulation(Problems& p, const SimulationConfig& s) {
     p.positive(key("downlink_kbps").c_str(), profile.downlink_kbps);
     p.within(key("latency_ms").c_str(), profile.latency_ms, 0.0, 1e7);
     p.within(key("dropout").c_str(), profile.dropout, 0.0, 1.0);
+    p.within(key("session_dropout").c_str(), profile.session_dropout, 0.0, 1.0);
     p.within(key("speed_spread").c_str(), profile.speed_spread, 0.0, 5.0);
   }
 }
@@ -174,6 +176,7 @@ std::vector<std::string> validate(const Experiment& experiment) {
   for (std::string& problem : aggregation_problems(experiment))
     problems.list.push_back(std::move(problem));
   validate_privacy(experiment, problems.list);
+  validate_secagg(experiment, problems.list);
   return std::move(problems.list);
 }
 

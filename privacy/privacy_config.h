@@ -1,11 +1,13 @@
 #pragma once
 #include "privacy/dp_config.h"
+#include "privacy/secagg_config.h"
 
 namespace fennec {
 
 struct PrivacyConfig {
   double clip_norm = 0;
   DpConfig dp;
+  SecAggConfig secagg;
 };
 
 template <class Visitor>
@@ -13,6 +15,7 @@ void fields(Visitor& v, PrivacyConfig& c) {
   v("clip_norm", c.clip_norm,
     "L2 limit of a client's whole delta before it leaves the device; 0 = off");
   v("dp", c.dp, "");
+  v("secagg", c.secagg, "");
 }
 
 /// What a device clips its delta to; 0 = not. With an adaptive norm the coordinator does it.

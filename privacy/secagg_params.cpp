@@ -81,10 +81,6 @@ SecAggAssumptions assumptions_of(const SecAggParams& p) {
           20,         SecAggAdversary::kHonestButCurious};
 }
 
-std::uint32_t default_survivors(std::uint32_t cohort, double dropouts) {
-  return std::max(kFewestSurvivors, ceiling((1 - dropouts) * cohort));
-}
-
 Result<void> complete_params(SecAggParams& p) {
   if (p.cohort < kFewestSurvivors || p.cohort > kLargestCohort)
     return refuse(fmt::format("a cohort of {}: between {} and {} is possible", p.cohort,

@@ -9,6 +9,7 @@
 #include "privacy/mask_stream.h"
 #include "privacy/ring_vector.h"
 #include "privacy/secagg_bytes.h"
+#include "privacy/secagg_config.h"
 #include "privacy/secagg_degree.h"
 
 namespace fennec {
@@ -19,8 +20,6 @@ enum class SecAggMode : std::uint8_t {
   kActive = 1,            ///< it may lie: survivors agree on one set before anything is opened
 };
 
-/// A cohort never gets smaller than this, whatever a configuration says.
-inline constexpr std::uint32_t kFewestSurvivors = 3;
 inline constexpr std::uint32_t kLargestCohort = 10000;
 
 /// Everything a session is run by; bound into its id.
@@ -46,9 +45,6 @@ void write(ByteWriter& out, const SecAggParams& params);
 SecAggParams read_params(ByteReader& in);  ///< in.ok() tells whether it was well-formed
 
 SecAggAssumptions assumptions_of(const SecAggParams& params);
-
-/// max(3, ⌈(1 − δ)·n⌉).
-std::uint32_t default_survivors(std::uint32_t cohort, double dropouts);
 
 /// Fills in degree, threshold and, when it is 0, survivors. kMismatch saying what cannot be had.
 Result<void> complete_params(SecAggParams& params);

@@ -13,6 +13,7 @@ struct DeviceProfileConfig {
   double downlink_kbps = 8000;
   double latency_ms = 40;
   double dropout = 0;
+  double session_dropout = 0;
   double speed_spread = 0.25;
 };
 
@@ -25,6 +26,8 @@ void fields(Visitor& v, DeviceProfileConfig& c) {
   v("downlink_kbps", c.downlink_kbps, "kilobits a second down");
   v("latency_ms", c.latency_ms, "one-way message latency");
   v("dropout", c.dropout, "probability that a selected device vanishes during a round");
+  v("session_dropout", c.session_dropout,
+    "probability that a device vanishes at one of the steps of a secure sum");
   v("speed_spread", c.speed_spread, "sigma of the log-normal spread of speed within the profile");
 }
 
