@@ -61,6 +61,25 @@ void wire_fields(V& v, TrainingFailed& m) {
 }
 
 template <class V>
+void wire_fields(V& v, SecureReady& m) {
+  v.integer("round", m.round.value, kMaxCount);
+  v.integer("base_version", m.base_version.value, kMaxCount);
+  v.word("seed", m.seed);
+}
+
+template <class V>
+void wire_fields(V& v, SecureVector& m) {
+  v.integer("round", m.round.value, kMaxCount);
+  v.integer("payload_bytes", m.payload_bytes, kMaxCount);
+  v.digest("payload_sha256", m.payload_sha256, false);
+}
+
+template <class V>
+void wire_fields(V& v, SecureFrame& m) {
+  v.integer("round", m.round.value, kMaxCount);
+}
+
+template <class V>
 void wire_fields(V&, Goodbye&) {}
 template <class V>
 void wire_fields(V&, Ping&) {}

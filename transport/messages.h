@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -65,6 +66,21 @@ struct TrainingFailed {
   std::string reason;
 };
 
+/// Under secure aggregation, in place of an offer: the update of this plan is ready on the device.
+struct SecureReady {
+  RoundId round;
+  AdapterVersion base_version;
+  std::uint64_t seed = 0;  ///< of the plan it answers
+};
+
+/// A masked vector (a frame of privacy/secagg_frame.h) that is too large for one message. The bytes
+/// follow as bulk transfer "masked/<payload_sha256>".
+struct SecureVector {
+  RoundId round;
+  std::int64_t payload_bytes = 0;
+  std::string payload_sha256;
+};
+
 struct Goodbye {};
 
 /// Sent every heartbeat_s when there is nothing else to say; answered by Pong.
@@ -123,11 +139,21 @@ struct Refused {
 
 struct Pong {};
 
+// ---- either way
+
+/// A step of secure aggregation; its bytes (privacy/secagg_frame.h) are the second frame of the
+/// message.
+struct SecureFrame {
+  RoundId round;
+};
+/// What one message holds of it; a device's masked vector goes by SecureVector whatever its size.
+inline constexpr std::size_t kMostSecureFrameBytes = std::size_t{1} << 20;
+
 // ---- bulk transfer, either way (transport/bulk_transfer.h)
 
 /// The receiver asks for `chunks` chunks from `offset` on.
 struct BulkRequest {
-  std::string transfer;  ///< "adapter/7" or "update/3"
+  std::string transfer;  ///< "adapter/7", "update/3" or "masked/<digest>"
   std::int64_t offset = 0;
   int chunks = 1;
 };
@@ -139,8 +165,9 @@ struct BulkChunk {
   std::int64_t total_bytes = 0;
 };
 
-using Message = std::variant<Hello, UpdateOffer, EvaluationReport, TrainingFailed, Goodbye, Ping,
-                             Welcome, RoundPlan, UpdateAccepted, UpdateRejected, Wait, Finished,
-                             Refused, Pong, BulkRequest, BulkChunk>;
+using Message =
+    std::variant<Hello, UpdateOffer, EvaluationReport, TrainingFailed, Goodbye, Ping, Welcome,
+                 RoundPlan, UpdateAccepted, UpdateRejected, Wait, Finished, Refused, Pong, BulkRequest,
+                 BulkChunk, SecureReady, SecureVector, SecureFrame>;
 
 }  // namespace fennec

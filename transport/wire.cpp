@@ -20,9 +20,13 @@ using nlohmann::json;
 
 /// In the order of the Message variant.
 constexpr std::array<const char*, std::variant_size_v<Message>> kTypes = {
-    "hello",   "update_offer", "evaluation_report", "training_failed", "goodbye", "ping",
-    "welcome", "round_plan",   "update_accepted",   "update_rejected", "wait",    "finished",
-    "refused", "pong",         "bulk_request",      "bulk_chunk"};
+    "hello",           "update_offer", "evaluation_report",
+    "training_failed", "goodbye",      "ping",
+    "welcome",         "round_plan",   "update_accepted",
+    "update_rejected", "wait",         "finished",
+    "refused",         "pong",         "bulk_request",
+    "bulk_chunk",      "secure_ready", "secure_vector",
+    "secure_frame"};
 
 constexpr std::array kCodes = {ErrorCode::kTimeout,   ErrorCode::kDisconnected, ErrorCode::kMalformed,
                                ErrorCode::kVersion,   ErrorCode::kNotAdmitted,  ErrorCode::kStale,

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/write.hpp>
 
 #include "core/clock.h"
 #include "tests/support/recording_proxy.h"
@@ -351,4 +353,25 @@ TEST_CASE("the wire shows neither headers nor payloads") {
     CAPTURE(std::string(text));
     CHECK(recorded.find(text) == std::string::npos);
   }
+}
+
+TEST_CASE("hundreds of handshakes that never end keep nobody out") {
+  boost::asio::io_context io;
+  Server server(io);
+  server.echo = true;
+  const EnrolmentBundle bundle = server.enrol("a");
+  const std::string& endpoint = server.link->endpoint();
+  const auto port = static_cast<std::uint16_t>(std::stoi(endpoint.substr(endpoint.rfind(':') + 1)));
+  std::vector<boost::asio::ip::tcp::socket> idle;
+  for (int i = 0; i < 300; ++i) {
+    idle.emplace_back(io);
+    idle.back().connect({boost::asio::ip::address_v4::loopback(), port});
+    if (i % 2 == 0)  // a greeting that stops half-way, or nothing at all
+      boost::asio::write(idle.back(), boost::asio::buffer(std::string("\xff\0\0\0\0", 5)));
+  }
+  Client client(io, server.config, bundle);
+  REQUIRE(run_until(io, [&] { return client.ups == 1; }));
+  for (int i = 0; i < 100; ++i) client.link->send({Wait{static_cast<double>(i)}, {}});
+  CHECK(run_until(io, [&] { return client.frames.size() == 100; }));
+  CHECK(server.bad.empty());
 }

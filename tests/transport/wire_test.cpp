@@ -45,7 +45,10 @@ std::vector<Message> one_of_each() {
       Refused{ErrorCode::kMismatch, "other base model"},
       Pong{},
       BulkRequest{"update/5", 262144, 4},
-      BulkChunk{"update/5", 262144, 1 << 20}};
+      BulkChunk{"update/5", 262144, 1 << 20},
+      SecureReady{{5}, {4}, std::numeric_limits<std::uint64_t>::max()},
+      SecureVector{{5}, 1 << 22, kDigest},
+      SecureFrame{{5}}};
 }
 
 std::vector<std::byte> cbor(const json& j) {
