@@ -76,6 +76,10 @@ void ClientAgent::on_message(const RoundPlan& plan) {
   const bool done = offer_ && plan.kind == PlanKind::kTrain && plan.round == offer_->round &&
                     plan.version == offer_->base_version;
   if (done) return offer();
+  const bool ready = ready_ && plan.kind == PlanKind::kTrain && plan.round == ready_->round &&
+                     plan.version == ready_->base_version && plan.seed == ready_->seed;
+  if (ready) return say_ready();
+  if (ready_ && plan.kind == PlanKind::kTrain) drop_ready();
   const bool reported = report_ && plan.kind == PlanKind::kEvaluate && plan.round == report_->round &&
                         plan.version == report_->version;
   if (reported) return report();
@@ -99,11 +103,13 @@ void ClientAgent::on_message(const Wait& wait) {
   if (!welcomed_) return;
   cancel();                          // the round went on without us
   if (offer_ && !offered_) offer();  // it may be stored already, or its round over: the answer tells
+  if (ready_ && !offered_) say_ready();
   set_timer(std::max(wait.retry_after_s, kShortestWait));
 }
 
 void ClientAgent::on_message(const Finished& finished) {
   if (offer_) drop_offer();
+  if (ready_) drop_ready();
   cancel();
   stop(true, "the run is finished at adapter version " + std::to_string(finished.version.value));
 }
@@ -155,6 +161,21 @@ void ClientAgent::on(const TrainingDone& event) {
   if (welcomed_) offer();
 }
 
+void ClientAgent::on(const SecureTrainingDone& event) {
+  const bool expected =
+      task_ && task_->plan.kind == PlanKind::kTrain && event.ready.round == task_->plan.round &&
+      event.ready.base_version == task_->plan.version && event.ready.seed == task_->plan.seed;
+  if (!expected) {
+    out_.emplace_back(DropUpdate{event.ready.round});
+    return;
+  }
+  task_.reset();
+  failures_ = 0;
+  ready_ = event.ready;
+  offered_ = false;
+  if (welcomed_) say_ready();
+}
+
 void ClientAgent::on(const EvaluationDone& event) {
   const bool expected = task_ && task_->plan.kind == PlanKind::kEvaluate &&
                         event.report.round == task_->plan.round &&
@@ -184,6 +205,17 @@ void ClientAgent::offer() {
   offered_ = true;
   send(*offer_);
   set_timer(kIdleSeconds);
+}
+
+void ClientAgent::say_ready() {
+  offered_ = true;
+  send(*ready_);
+  set_timer(kIdleSeconds);
+}
+
+void ClientAgent::drop_ready() {
+  out_.emplace_back(DropUpdate{ready_->round});
+  ready_.reset();
 }
 
 void ClientAgent::report() {

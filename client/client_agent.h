@@ -16,13 +16,16 @@ namespace fennec {
 struct LinkUp {};  ///< connected or reconnected
 struct LinkDown {};
 struct Received {
-  Message message;  ///< never a bulk message: the host's transfers handle those
+  Message message;  ///< never a bulk message or a secure frame: the host handles those
 };
 struct AdapterReady {  ///< fetched (digest checked) or made from the seed
   AdapterVersion version;
 };
 struct TrainingDone {  ///< encoded delta is in the host's outbox (on disk for a live client)
   UpdateOffer offer;
+};
+struct SecureTrainingDone {  ///< under secure aggregation: the host holds the update for its session
+  SecureReady ready;
 };
 struct EvaluationDone {
   EvaluationReport report;
@@ -34,8 +37,8 @@ struct WorkFailed {
 struct AgentTimerFired {
   std::uint64_t timer;
 };
-using AgentEvent = std::variant<LinkUp, LinkDown, Received, AdapterReady, TrainingDone, EvaluationDone,
-                                WorkFailed, AgentTimerFired>;
+using AgentEvent = std::variant<LinkUp, LinkDown, Received, AdapterReady, TrainingDone,
+                                SecureTrainingDone, EvaluationDone, WorkFailed, AgentTimerFired>;
 
 // ---- what the agent asks for
 
@@ -53,7 +56,7 @@ struct StartEvaluation {
   RoundPlan plan;
 };
 struct CancelWork {};  ///< the round went on without us
-struct DropUpdate {    ///< acknowledged or rejected: outbox and checkpoint of this round may go
+struct DropUpdate {    ///< acknowledged, rejected or overtaken: whatever is kept of this round may go
   RoundId round;
 };
 struct SetAgentTimer {
@@ -71,8 +74,9 @@ using AgentAction = std::variant<SendMessage, PrepareAdapter, StartTraining, Sta
 /// One client of a run, sans-IO: hello → plan → train or evaluate → offer → acknowledged. The live
 /// client and the simulator drive this same class. It survives any loss, repetition or reordering of
 /// messages and any number of reconnects: a finished update is offered again, unchanged, until it is
-/// accepted, rejected or its round has moved on; a repeated plan starts no second training. The host
-/// carries out the actions in order. Not thread-safe.
+/// accepted, rejected or its round has moved on; a repeated plan starts no second training. Under
+/// secure aggregation it says that the update is ready, and the update stays. The host carries out the
+/// actions in order. Not thread-safe.
 class ClientAgent {
  public:
   /// @param outbox  the update an earlier life of this client finished but did not see acknowledged
@@ -99,6 +103,7 @@ class ClientAgent {
   void on(const Received& event);
   void on(const AdapterReady& event);
   void on(const TrainingDone& event);
+  void on(const SecureTrainingDone& event);
   void on(const EvaluationDone& event);
   void on(const WorkFailed& event);
   void on(const AgentTimerFired& event);
@@ -117,6 +122,8 @@ class ClientAgent {
   void start(const RoundPlan& plan);
   void cancel();
   void offer();
+  void say_ready();
+  void drop_ready();
   void report();
   void drop_offer();
   void stop(bool success, std::string reason);
@@ -130,8 +137,9 @@ class ClientAgent {
   Hello hello_;
   const Clock& clock_;
   std::optional<UpdateOffer> offer_;
-  bool offered_ = false;   ///< offer_ was sent in this session
-  bool welcomed_ = false;  ///< the link is up and the coordinator knows us
+  std::optional<SecureReady> ready_;  ///< of the update that waits for its sum
+  bool offered_ = false;              ///< offer_ or ready_ was sent in this session
+  bool welcomed_ = false;             ///< the link is up and the coordinator knows us
   bool stopped_ = false;
   std::optional<Task> task_;
   std::optional<EvaluationReport> report_;  ///< the latest, in case it is asked for again

@@ -1,10 +1,7 @@
 #include "client/live_client.h"
 
-#include <unistd.h>
-
 #include <csignal>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include <boost/asio/io_context.hpp>
@@ -13,12 +10,13 @@
 
 #include "client/adapter_fetch.h"
 #include "client/client_agent.h"
+#include "client/device_hello.h"
 #include "client/feedback_store.h"
 #include "client/local_worker.h"
 #include "client/outbox.h"
 #include "client/run_log.h"
+#include "client/secure_seat.h"
 #include "client/state_directory.h"
-#include "core/base_digest.h"
 #include "core/log.h"
 #include "transport/client_link.h"
 
@@ -54,7 +52,8 @@ class LiveClient {
         outbox_(state_.outbox()),
         feedback_(state_.path()),
         log_(options.json),
-        agent_(bundle_.run_id, hello(), clock_, outbox_.offer()),
+        hello_(device_hello(bundle_, base_, data_)),
+        agent_(bundle_.run_id, hello_, clock_, outbox_.offer()),
         agent_timer_(io_),
         stall_timer_(io_),
         leave_timer_(io_),
@@ -71,17 +70,6 @@ class LiveClient {
   }
 
  private:
-  Hello hello() const {
-    Hello hello;
-    hello.run_id = bundle_.run_id;
-    hello.base_digest = base_model_digest(base_);
-    hello.train_examples = static_cast<std::int64_t>(data_.train.size());
-    hello.memory_bytes = static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) *
-                         static_cast<std::int64_t>(sysconf(_SC_PAGESIZE));
-    hello.cores = static_cast<int>(std::thread::hardware_concurrency());
-    return hello;
-  }
-
   // ---- the link
 
   ClientLinkEvents link_events() {
@@ -123,6 +111,10 @@ class LiveClient {
     if (const auto* request = std::get_if<BulkRequest>(&frame.message)) return upload(*request);
     if (const auto* chunk = std::get_if<BulkChunk>(&frame.message))
       return download(*chunk, frame.payload);
+    if (const auto* message = std::get_if<SecureFrame>(&frame.message)) {
+      if (secure_) secure_->on_frame(*message, frame.payload);
+      return;
+    }
     if (const auto* welcome = std::get_if<Welcome>(&frame.message);
         welcome != nullptr && welcome->run_id == bundle_.run_id)
       prepare_run(*welcome);
@@ -143,10 +135,15 @@ class LiveClient {
     experiment_ = parse_experiment(welcome.experiment_yaml, "the coordinator's experiment");
     if (!base_precision_.empty()) experiment_->model.base_precision = base_precision_;
     link_->set_timing(experiment_->transport.heartbeat_s, experiment_->transport.peer_timeout_s);
-    fetch_.emplace(*experiment_, adapter_layout(*experiment_, base_), state_.adapters());
+    const LayoutPtr layout = adapter_layout(*experiment_, base_);
+    fetch_.emplace(*experiment_, layout, state_.adapters());
+    if (experiment_->privacy.secagg.is_on())
+      secure_.emplace(bundle_, *experiment_, layout, hello_.base_digest, state_.secure_memory(), log_,
+                      [this](Frame frame) { return link_->send(std::move(frame)); });
     LocalWorkerEvents events;
     events.resumed = [this](RoundId round, std::int64_t step) { log_.resumed(round, step); };
     events.trained = [this](TrainedUpdate update) {
+      if (secure_) return hold(std::move(update));
       if (!update.error.empty()) feedback_.prepare(update.offer, update.error);
       outbox_.put(update.offer, std::move(update.payload));
       log_.trained(update.offer.round, update.report, update.offer.payload_bytes);
@@ -161,7 +158,14 @@ class LiveClient {
     worker_.emplace(io_, *experiment_, base_, data_, state_.checkpoint(), std::move(events));
   }
 
+  void hold(TrainedUpdate update) {
+    log_.trained(update.offer.round, update.report,
+                 static_cast<std::int64_t>(update.delta.size() * sizeof(float)));
+    handle(SecureTrainingDone{secure_->hold(training_, std::move(update))});
+  }
+
   void upload(const BulkRequest& request) {
+    if (secure_ && secure_->on_request(request)) return;
     const UpdateOffer* offer = agent_.pending_offer();
     if (offer == nullptr || !experiment_) return;
     const std::vector<std::byte>* payload = outbox_.payload(*offer);
@@ -222,6 +226,10 @@ class LiveClient {
   }
 
   void act(const StartTraining& a) {
+    training_ = a.plan;
+    if (secure_ && secure_->is_spent(a.plan))
+      return fail_work(a.plan.round,
+                       {ErrorCode::kStale, "the update of this plan has been in a session"});
     ParameterSet error = feedback_.current(adapter_.layout(), a.plan.round);
     worker_->train(a.plan, std::move(adapter_), std::move(error));
   }
@@ -232,6 +240,7 @@ class LiveClient {
   }
   void act(const DropUpdate& a) {
     outbox_.drop(a.round);
+    if (secure_) secure_->forget();
     std::error_code ignored;
     std::filesystem::remove(state_.checkpoint(), ignored);
   }
@@ -278,6 +287,7 @@ class LiveClient {
   FeedbackStore feedback_;
   RunLog log_;
   SteadyClock clock_;
+  Hello hello_;
   ClientAgent agent_;
   boost::asio::io_context io_;
   boost::asio::steady_timer agent_timer_, stall_timer_, leave_timer_;
@@ -285,8 +295,9 @@ class LiveClient {
   std::optional<ClientLink> link_;
   std::optional<Experiment> experiment_;
   std::optional<AdapterFetch> fetch_;
+  std::optional<SecureSeat> secure_;  ///< under secure aggregation
   std::optional<LocalWorker> worker_;
-  RoundPlan preparing_;
+  RoundPlan preparing_, training_;
   ParameterSet adapter_;  ///< prepared, not yet handed to the worker
   int refusals_ = 0;      ///< in a row
   TimePoint first_refusal_{};

@@ -73,7 +73,8 @@ Result<TrainedUpdate> LocalRound::train(const RoundPlan& plan, const ParameterSe
   const bool is_local = experiment_.privacy.dp.is_local();
   if (is_local) add_noise(delta, plan);
 
-  TrainedUpdate update = encode(plan, delta, error, half);
+  TrainedUpdate update =
+      experiment_.privacy.secagg.is_on() ? unsent(plan, delta, half) : encode(plan, delta, error, half);
   update.report = *report;
   UpdateOffer& offer = update.offer;
   offer.num_examples = report->num_examples;
@@ -84,6 +85,14 @@ Result<TrainedUpdate> LocalRound::train(const RoundPlan& plan, const ParameterSe
                    {"first_loss", report->first_loss},
                    {"last_loss", report->last_loss}};
   if (is_local) tell_nothing_else(offer);
+  return update;
+}
+
+TrainedUpdate LocalRound::unsent(const RoundPlan& plan, const ParameterSet& delta, Half half) const {
+  TrainedUpdate update;
+  update.offer.round = plan.round;
+  update.offer.base_version = plan.version;
+  update.delta = gather(delta, travelling_layout(delta.layout(), half));
   return update;
 }
 

@@ -24,6 +24,9 @@ struct TrainedUpdate {
   std::vector<std::byte> payload;
   TrainReport report;
   ParameterSet error;  ///< what the codec left out so far; empty when it keeps none
+  /// Under secure aggregation, in place of a payload: what travels of the clipped delta. The offer then
+  /// stays on the device.
+  ParameterSet delta = {};
 };
 
 /// The adapter layout that an experiment means on a base model. Throws IoError, ConfigError.
@@ -53,6 +56,7 @@ class LocalRound {
 
  private:
   void add_noise(ParameterSet& delta, const RoundPlan& plan) const;
+  TrainedUpdate unsent(const RoundPlan& plan, const ParameterSet& delta, Half half) const;
   TrainedUpdate encode(const RoundPlan& plan, const ParameterSet& delta, const ParameterSet* error,
                        Half half) const;
 

@@ -95,6 +95,25 @@ void RunLog::rejected(const UpdateRejected& rejected) const {
            {"reason", rejected.reason}});
 }
 
+void RunLog::masked(RoundId round, std::int64_t clipped, std::size_t values) const {
+  if (clipped > 0)
+    log::warn("round {}: {} of {} values were clipped to privacy.secagg.clip", round.value, clipped,
+              values);
+  if (json_)
+    print({{"event", "masked"}, {"round", round.value}, {"clipped", clipped}, {"values", values}});
+}
+
+void RunLog::summed(RoundId round) const {
+  log::info("round {}: this device's part in the secure sum is done", round.value);
+  if (json_) print({{"event", "summed"}, {"round", round.value}});
+}
+
+void RunLog::not_summed(RoundId round, const std::string& abort, const std::string& reason) const {
+  log::warn("round {}: secure aggregation ended for this device ({}): {}", round.value, abort, reason);
+  if (json_)
+    print({{"event", "not_summed"}, {"round", round.value}, {"abort", abort}, {"reason", reason}});
+}
+
 void RunLog::failed(RoundId round, const Error& error) const {
   log::warn("round {}: failed ({}): {}", round.value, to_string(error.code), error.message);
   if (json_)

@@ -20,6 +20,9 @@ class RunLog {
   void evaluated(const EvaluationReport& report) const;
   void accepted(RoundId round) const;
   void rejected(const UpdateRejected& rejected) const;
+  void summed(RoundId round) const;  ///< under secure aggregation: this device's part is done
+  void masked(RoundId round, std::int64_t clipped, std::size_t values) const;
+  void not_summed(RoundId round, const std::string& abort, const std::string& reason) const;
   void failed(RoundId round, const Error& error) const;
   void stopped(bool success, const std::string& reason) const;
 

@@ -16,6 +16,7 @@ class StateDirectory {
   const std::filesystem::path& path() const { return dir_; }
   std::filesystem::path adapters() const { return dir_ / "adapters"; }
   std::filesystem::path outbox() const { return dir_ / "outbox"; }
+  std::filesystem::path secure_memory() const { return dir_ / "secure.json"; }
   std::filesystem::path checkpoint() const { return dir_ / "training.checkpoint"; }
 
  private:

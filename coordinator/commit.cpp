@@ -87,24 +87,6 @@ void drop_all(Commit& commit, const Error& error) {
   commit.record.participants.clear();
 }
 
-/// Takes the step, or drops every contributor when the adapter would not stay finite.
-void move_adapter(Commit& commit, const ParameterSet& base, const ParameterSet& delta,
-                  ServerOptimizer& optimizer, Half half) {
-  std::vector<ParameterSet> before;
-  for (const ParameterSet* moment : optimizer.state()) before.push_back(moment->clone());
-  optimizer.step(commit.adapter, delta, half);
-  ParameterSet moved(base.layout());
-  subtract(commit.adapter.values(), base.values(), moved.values());
-  commit.record.update_norm = l2_norm(moved.values());
-  if (all_finite(commit.adapter.values()) && std::isfinite(commit.record.update_norm)) return;
-  const Result<void> restored = optimizer.restore(std::move(before));
-  FENNEC_CHECK(restored.has_value(), "an optimizer takes its own state back");
-  drop_all(commit, Error{ErrorCode::kNumeric, "folded, the adapter would not be finite"});
-  commit.record.update_norm = 0;
-  commit.adapter = base.clone();
-  commit.empty = true;
-}
-
 }  // namespace
 
 Result<ParameterSet> decode_update(const UpdateOffer& offer, std::span<const std::byte> bytes,
@@ -119,6 +101,23 @@ Result<ParameterSet> decode_update(const UpdateOffer& offer, std::span<const std
     return fail(ErrorCode::kNumeric,
                 fmt::format("update has L2 norm {:.4g}, at most {:.4g} is taken", norm, max_norm));
   return scatter(std::move(*delta), layout);
+}
+
+void step_adapter(Commit& commit, const ParameterSet& base, const ParameterSet& delta,
+                  ServerOptimizer& optimizer, Half half) {
+  std::vector<ParameterSet> before;
+  for (const ParameterSet* moment : optimizer.state()) before.push_back(moment->clone());
+  optimizer.step(commit.adapter, delta, half);
+  ParameterSet moved(base.layout());
+  subtract(commit.adapter.values(), base.values(), moved.values());
+  commit.record.update_norm = l2_norm(moved.values());
+  if (all_finite(commit.adapter.values()) && std::isfinite(commit.record.update_norm)) return;
+  const Result<void> restored = optimizer.restore(std::move(before));
+  FENNEC_CHECK(restored.has_value(), "an optimizer takes its own state back");
+  drop_all(commit, Error{ErrorCode::kNumeric, "folded, the adapter would not be finite"});
+  commit.record.update_norm = 0;
+  commit.adapter = base.clone();
+  commit.empty = true;
 }
 
 Commit commit_round(RoundId round, const ParameterSet& base,
@@ -151,7 +150,7 @@ Commit commit_round(RoundId round, const ParameterSet& base,
     commit.empty = true;
     return commit;
   }
-  move_adapter(commit, base, *combined, optimizer, half);
+  step_adapter(commit, base, *combined, optimizer, half);
   // With a factor in common the mean of the other is exact.
   commit.record.cross_term = cross_term ? cross_term->finish() : 0;
   sum_up(commit.record);

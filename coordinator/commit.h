@@ -43,6 +43,11 @@ Commit commit_round(RoundId round, const ParameterSet& base,
                     const std::map<ClientId, UpdateOffer>& contributors, const UpdateStore& updates,
                     Aggregator& aggregator, ServerOptimizer& optimizer, Travel travel = Travel::kBoth);
 
+/// Moves `commit.adapter` by what was combined; drops every participant, and leaves `optimizer` as it
+/// was, when the adapter would not stay finite.
+void step_adapter(Commit& commit, const ParameterSet& base, const ParameterSet& delta,
+                  ServerOptimizer& optimizer, Half half);
+
 /// The bytes that travel and are stored as adapter_model.safetensors: equal adapters give equal bytes.
 std::vector<std::byte> adapter_file_bytes(const ParameterSet& adapter);
 

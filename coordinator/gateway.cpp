@@ -22,6 +22,8 @@ constexpr int kMostChunksAtOnce = 64;
 
 std::string update_transfer(RoundId round) { return fmt::format("update/{}", round.value); }
 
+std::string vector_transfer(const SecureVector& offer) { return "masked/" + offer.payload_sha256; }
+
 std::optional<AdapterVersion> adapter_of(const std::string& transfer) {
   constexpr std::string_view kPrefix = "adapter/";
   if (!transfer.starts_with(kPrefix)) return std::nullopt;
@@ -94,6 +96,8 @@ void Gateway::on_frame(const ClientId& client, Frame frame) {
     emit(ClientArrived{client, *session.hello});  // was silent, is back
   if (const auto* chunk = std::get_if<BulkChunk>(&frame.message))
     return on_chunk(client, *chunk, frame.payload);
+  if (std::holds_alternative<SecureFrame>(frame.message))
+    return emit(SecureFrameArrived{client, std::move(frame.payload)});
   std::visit(
       [&](const auto& message) {
         if constexpr (requires { on(client, message); })
@@ -145,6 +149,46 @@ void Gateway::on(const ClientId& client, const TrainingFailed& failed) {
   emit(TrainingFailedArrived{client, failed});
 }
 
+// ---- secure aggregation
+
+void Gateway::send_secure(const ClientId& client, RoundId round, std::vector<std::byte> frame) {
+  link_.send(client, Frame{SecureFrame{round}, std::move(frame)});
+}
+
+void Gateway::on(const ClientId& client, const SecureReady& ready) {
+  emit(SecureReadyArrived{client, ready});
+}
+
+void Gateway::on(const ClientId& client, const SecureVector& offer) {
+  emit(SecureVectorOffered{client, offer});
+}
+
+void Gateway::fetch_vector(const ClientId& client, const SecureVector& offer) {
+  auto& vector = sessions_[client].vector;
+  const bool same = vector && vector->offer.payload_sha256 == offer.payload_sha256 &&
+                    vector->offer.payload_bytes == offer.payload_bytes;
+  if (!same)
+    vector.emplace(VectorFetch{offer, BulkReceiver(vector_transfer(offer), offer.payload_bytes,
+                                                   offer.payload_sha256, transport_.credit_chunks)});
+  if (const std::optional<BulkRequest> request = vector->receiver.request()) send(client, *request);
+}
+
+void Gateway::on_vector_chunk(const ClientId& client, const BulkChunk& chunk,
+                              const std::vector<std::byte>& bytes) {
+  auto& vector = sessions_[client].vector;
+  if (!vector || chunk.transfer != vector_transfer(vector->offer)) return;  // of a session that is over
+  const Result<std::optional<BulkRequest>> next = vector->receiver.accept(chunk, bytes);
+  if (!next) {
+    vector.reset();
+    return complain(client, next.error());
+  }
+  if (*next) send(client, **next);
+  if (!vector->receiver.complete()) return;
+  std::vector<std::byte> frame = std::move(vector->receiver).take();
+  vector.reset();
+  emit(SecureFrameArrived{client, std::move(frame)});
+}
+
 // ---- bulk transfer
 
 void Gateway::on(const ClientId& client, const BulkRequest& request) {
@@ -177,6 +221,7 @@ void Gateway::fetch(const ClientId& client, const UpdateOffer& offer) {
 
 void Gateway::on_chunk(const ClientId& client, const BulkChunk& chunk,
                        const std::vector<std::byte>& bytes) {
+  if (chunk.transfer.starts_with("masked/")) return on_vector_chunk(client, chunk, bytes);
   Session& session = sessions_[client];
   const bool expected = session.fetch && !session.fetch->checking &&
                         chunk.transfer == update_transfer(session.fetch->offer.round);

@@ -38,6 +38,9 @@ class Gateway {
   void reject(const ClientId& client, RoundId round,
               const Error& error);                               ///< UpdateRejected and the log line
   void fetch(const ClientId& client, const UpdateOffer& offer);  ///< again for the same offer: resumes
+  void send_secure(const ClientId& client, RoundId round, std::vector<std::byte> frame);
+  void fetch_vector(const ClientId& client, const SecureVector& offer);  ///< then SecureFrameArrived
+  void complain(const ClientId& client, const Error& error);  ///< counted against it, and logged
   /// The bytes of an update that has been announced by UpdateArrived.
   std::vector<std::byte> take_update(const ClientId& client);
   void serve_adapter(AdapterVersion version,
@@ -54,10 +57,15 @@ class Gateway {
     BulkReceiver receiver;
     bool checking = false;
   };
+  struct VectorFetch {
+    SecureVector offer;
+    BulkReceiver receiver;
+  };
   struct Session {
     std::optional<Hello> hello;  ///< accepted
     bool present = false;        ///< the engine has been told
     std::optional<Fetch> fetch;
+    std::optional<VectorFetch> vector;
     std::vector<std::byte> update;  ///< checked, waiting for take_update
     FaultCount faults;
   };
@@ -69,13 +77,16 @@ class Gateway {
   void on(const ClientId& client, const EvaluationReport& report);
   void on(const ClientId& client, const TrainingFailed& failed);
   void on(const ClientId& client, const BulkRequest& request);
+  void on(const ClientId& client, const SecureReady& ready);
+  void on(const ClientId& client, const SecureVector& offer);
   void on_chunk(const ClientId& client, const BulkChunk& chunk, const std::vector<std::byte>& bytes);
+  void on_vector_chunk(const ClientId& client, const BulkChunk& chunk,
+                       const std::vector<std::byte>& bytes);
   void check_update(const ClientId& client, Fetch& fetch);
   void checked(const ClientId& client, const UpdateOffer& offer, std::vector<std::byte> bytes,
                const std::optional<Error>& fault);
   void give_up(const ClientId& client, RoundId round,
                const Error& error);  ///< reject, and the round goes on without it
-  void complain(const ClientId& client, const Error& error);
   void emit(RoundEvent event);
 
   boost::asio::io_context& io_;

@@ -100,6 +100,8 @@ RunState Ledger::run_state() const {
   cohort.bind(open.value);
   while (cohort.step()) state.open_cohort.push_back(ClientId{cohort.text(0)});
   for (auto& [client, offer] : updates(open)) state.stored.emplace(client, offer);
+  Statement opened = db_.prepare("SELECT openings FROM rounds WHERE round = ?");
+  if (opened.bind(open.value).step()) state.openings = opened.integer(0);
   return state;
 }
 
@@ -163,11 +165,12 @@ void Ledger::round_opened(RoundId round, const std::vector<ClientId>& cohort) {
   transaction.commit();
 }
 
-void Ledger::round_abandoned(RoundId round, const std::string& reason) {
-  db_.prepare("INSERT INTO abandoned VALUES (?, ?, ?)")
+void Ledger::round_abandoned(RoundId round, const ReopenedRound& why) {
+  db_.prepare("INSERT INTO abandoned VALUES (?, ?, ?, ?)")
       .bind(round.value)
       .bind(wall_time_iso8601())
-      .bind(reason)
+      .bind(why.reason)
+      .bind(why.abort)
       .run();
 }
 
@@ -255,6 +258,13 @@ void Ledger::insert_aggregation(const RoundRecord& record) {
       .bind(record.codec)
       .bind(record.cross_term)
       .run();
+  if (record.secure.sums > 0)
+    db_.prepare("INSERT INTO secure_rounds VALUES (?, ?, ?, ?)")
+        .bind(record.round.value)
+        .bind(std::int64_t{record.secure.sums})
+        .bind(record.secure.clipped_share)
+        .bind(record.secure.transcript)
+        .run();
   for (const RejectedUpdate& rejected : record.rejected)
     db_.prepare("INSERT INTO rejected_updates VALUES (?, ?, ?)")
         .bind(record.round.value)

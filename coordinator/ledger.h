@@ -56,7 +56,7 @@ class Ledger {
   void mark_told_finished(const ClientId& client);
 
   void round_opened(RoundId round, const std::vector<ClientId>& cohort);
-  void round_abandoned(RoundId round, const std::string& reason);
+  void round_abandoned(RoundId round, const ReopenedRound& why);
   /// @param round  the open one, into which it counts; its plan may be of an earlier one
   void update_stored(RoundId round, const ClientId& client, const UpdateOffer& offer);
   void update_dropped(RoundId round, const ClientId& client);  ///< as if it had never come
@@ -73,6 +73,7 @@ class Ledger {
   std::optional<AdapterRow> adapter(AdapterVersion version) const;
   AdapterVersion latest() const;
   std::int64_t abandoned_rounds() const;
+  std::vector<ReopenedRound> reopened(RoundId round) const;  ///< in order
 
  private:
   std::string meta(const char* key) const;
@@ -80,6 +81,7 @@ class Ledger {
   std::vector<RejectedUpdate> rejected(RoundId round) const;
   void insert_participants(const RoundRecord& record);
   void insert_aggregation(const RoundRecord& record);
+  SecureFigures secure_figures(RoundId round) const;
   Database db_;
 };
 

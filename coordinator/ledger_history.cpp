@@ -28,6 +28,21 @@ std::vector<RejectedUpdate> Ledger::rejected(RoundId round) const {
   return out;
 }
 
+std::vector<ReopenedRound> Ledger::reopened(RoundId round) const {
+  std::vector<ReopenedRound> out;
+  Statement row = db_.prepare("SELECT abort, reason FROM abandoned WHERE round = ? ORDER BY rowid");
+  row.bind(round.value);
+  while (row.step()) out.push_back({row.text(0), row.text(1)});
+  return out;
+}
+
+SecureFigures Ledger::secure_figures(RoundId round) const {
+  Statement row =
+      db_.prepare("SELECT sums, clipped_share, transcript FROM secure_rounds WHERE round = ?");
+  if (!row.bind(round.value).step()) return {};
+  return {static_cast<int>(row.integer(0)), row.real(1), row.text(2)};
+}
+
 std::vector<RoundRecord> Ledger::rounds() const {
   std::vector<RoundRecord> out;
   std::map<RoundId, double> epsilons;  // of two lines for a round the later one was committed
@@ -55,6 +70,8 @@ std::vector<RoundRecord> Ledger::rounds() const {
     if (const auto spent = epsilons.find(r.round); spent != epsilons.end()) r.epsilon = spent->second;
     r.participants = participants(r.round);
     r.rejected = rejected(r.round);
+    r.secure = secure_figures(r.round);
+    r.reopened = reopened(r.round);
     out.push_back(std::move(r));
   }
   return out;

@@ -2,11 +2,12 @@
 
 namespace fennec {
 
-inline constexpr int kLedgerVersion = 3;
+inline constexpr int kLedgerVersion = 4;
 
 /// `updates` holds accepted updates of the open round (offer: the CBOR header it came with,
 /// transport/wire.h); a commit turns them into `participants`. `rejected_updates`: what was refused
-/// while the round was open, in order.
+/// while the round was open, in order. `abandoned`: with the SecAggAbort of a session that ended
+/// without a sum, else ''.
 inline constexpr const char* kLedgerSchema = R"sql(
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE layout (position INTEGER PRIMARY KEY, name TEXT NOT NULL, rows INTEGER NOT NULL, columns INTEGER NOT NULL);
@@ -19,7 +20,7 @@ CREATE TABLE rounds (
   version INTEGER REFERENCES adapters(version), examples INTEGER, tokens INTEGER, loss REAL, update_norm REAL,
   bytes_up INTEGER, bytes_down INTEGER, wall_s REAL);
 CREATE TABLE cohort (round INTEGER NOT NULL REFERENCES rounds(round), client TEXT NOT NULL, PRIMARY KEY (round, client));
-CREATE TABLE abandoned (round INTEGER NOT NULL, at TEXT NOT NULL, reason TEXT NOT NULL);
+CREATE TABLE abandoned (round INTEGER NOT NULL, at TEXT NOT NULL, reason TEXT NOT NULL, abort TEXT NOT NULL);
 CREATE TABLE updates (
   round INTEGER NOT NULL REFERENCES rounds(round), client TEXT NOT NULL, sha256 TEXT NOT NULL, offer BLOB NOT NULL,
   PRIMARY KEY (round, client));
@@ -29,6 +30,8 @@ CREATE TABLE participants (
   PRIMARY KEY (round, client));
 CREATE TABLE round_aggregation (
   round INTEGER PRIMARY KEY REFERENCES rounds(round), codec TEXT NOT NULL, cross_term REAL);
+CREATE TABLE secure_rounds (
+  round INTEGER PRIMARY KEY REFERENCES rounds(round), sums INTEGER NOT NULL, clipped_share REAL, transcript TEXT NOT NULL);
 CREATE TABLE rejected_updates (round INTEGER NOT NULL REFERENCES rounds(round), client TEXT NOT NULL, reason TEXT NOT NULL);
 CREATE TABLE privacy_releases (
   position INTEGER PRIMARY KEY, round INTEGER NOT NULL, contributors TEXT NOT NULL, sampling_rate REAL NOT NULL,

@@ -57,6 +57,12 @@ std::vector<PlotSeries> scores(const ReportInput& input, const std::set<std::str
   return out;
 }
 
+/// Under secure aggregation nothing is known of single updates.
+bool sums_only(const ReportInput& input) {
+  return std::any_of(input.rounds.begin(), input.rounds.end(),
+                     [](const RoundRecord& r) { return r.secure.sums > 0; });
+}
+
 std::string plots(const ReportInput& input) {
   const std::string round = "round", seconds = input.virtual_time ? "simulated seconds" : "seconds";
   std::string out = "<div class=\"plots\">\n";
@@ -102,6 +108,15 @@ std::string plots(const ReportInput& input) {
                      {per_round(input, "epsilon", [](const RoundRecord& r) { return r.epsilon; })},
                      true}) +
            "</div>\n";  // norms of single updates are not covered by epsilon
+  if (sums_only(input))
+    return out +
+           plot_svg({"Values clipped",
+                     round,
+                     "share, mean over the devices",
+                     {per_round(input, "clipped",
+                                [](const RoundRecord& r) { return r.secure.clipped_share; })},
+                     true}) +
+           "</div>\n";
   out += plot_svg(
       {"Norms of the updates",
        round,
@@ -138,6 +153,16 @@ std::string evaluation_table(const ReportInput& input) {
       rows.push_back({std::to_string(e.after_round.value), name, decimal(value),
                       std::to_string(e.clients), std::to_string(e.num_examples)});
   return html_table({"after round", "figure", "value", "clients", "examples"}, rows);
+}
+
+std::string reopened_table(const ReportInput& input) {
+  std::vector<std::vector<std::string>> rows;
+  for (const RoundRecord& r : input.rounds)
+    for (const ReopenedRound& reopened : r.reopened)
+      if (rows.size() < kMostParticipantRows)
+        rows.push_back({std::to_string(r.round.value), reopened.abort.empty() ? "–" : reopened.abort,
+                        reopened.reason});
+  return rows.empty() ? "" : "<h2>Opened again</h2>\n" + html_table({"round", "abort", "reason"}, rows);
 }
 
 std::string participant_table(const ReportInput& input) {
@@ -194,6 +219,7 @@ std::string report_html(const ReportInput& input) {
   if (input.privacy)
     out += "<h2>Differential privacy</h2>\n<p>" + escape_html(to_string(*input.privacy)) + "</p>\n";
   out += "<h2>Rounds</h2>\n" + round_table(input);
+  out += reopened_table(input);
   out += "<h2>Held-out evaluations</h2>\n" + evaluation_table(input);
   if (!input.privacy)  // who took part stays with the coordinator
     out += rejected_table(input) + "<details><summary>Participants</summary>\n" +

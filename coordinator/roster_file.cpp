@@ -23,14 +23,6 @@ std::int64_t unix_now() {
       .count();
 }
 
-PublicKey authority_of(const RunDirectory& run) {
-  std::string hex = read_text_file(run.authority_public_key());
-  while (!hex.empty() && hex.back() == '\n') hex.pop_back();
-  const auto key = public_key_from_hex(hex);
-  if (!key) throw IoError(run.authority_public_key().string() + ": " + key.error().message);
-  return *key;
-}
-
 void store(const RunDirectory& run, Roster& roster) {
   ++roster.epoch;
   write_file_atomically(run.roster(), sign_roster(roster, read_signing_key(run.authority_key())));
@@ -54,12 +46,20 @@ SigningKey read_signing_key(const fs::path& file) {
   return std::move(*key);
 }
 
+PublicKey read_authority_key(const RunDirectory& run) {
+  std::string hex = read_text_file(run.authority_public_key());
+  while (!hex.empty() && hex.back() == '\n') hex.pop_back();
+  const auto key = public_key_from_hex(hex);
+  if (!key) throw IoError(run.authority_public_key().string() + ": " + key.error().message);
+  return *key;
+}
+
 std::vector<std::byte> read_roster_file(const RunDirectory& run) {
   return read_binary_file(run.roster());
 }
 
 Roster read_roster(const RunDirectory& run) {
-  Result<Roster> roster = open_roster(read_roster_file(run), authority_of(run));
+  Result<Roster> roster = open_roster(read_roster_file(run), read_authority_key(run));
   if (!roster) throw IoError(run.roster().string() + ": " + roster.error().message);
   return std::move(*roster);
 }
@@ -81,7 +81,7 @@ SigningIdentity enter_roster(const RunDirectory& run, const std::string& curve_k
           Secret(signing_key_hex(key)),
           to_hex(key.public_key()),
           to_hex(read_signing_key(run.signing_key()).public_key()),
-          to_hex(authority_of(run)),
+          to_hex(read_authority_key(run)),
           roster.epoch};
 }
 

@@ -17,6 +17,9 @@ void create_signing_keys(const RunDirectory& run);
 /// An Ed25519 key of keys/. Throws IoError naming the file.
 SigningKey read_signing_key(const std::filesystem::path& file);
 
+/// The public half of the key that signs rosters. Throws IoError naming the file.
+PublicKey read_authority_key(const RunDirectory& run);
+
 /// The roster as it is signed on disk, and opened. Throws IoError.
 std::vector<std::byte> read_roster_file(const RunDirectory& run);
 Roster read_roster(const RunDirectory& run);

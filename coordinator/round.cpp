@@ -48,7 +48,8 @@ RoundId Round::planned(const ClientId& client) const {
 }
 
 bool Round::awaits(const ClientId& client) const {
-  return in_cohort(client) && !stored_.contains(client) && !storing_.contains(client);
+  return in_cohort(client) && !stored_.contains(client) && !storing_.contains(client) &&
+         !ready_.contains(client);
 }
 
 Result<OfferVerdict> Round::judge(const ClientId& client, const UpdateOffer& offer) const {
@@ -88,7 +89,19 @@ bool Round::now_stored(const ClientId& client) {
 }
 
 void Round::failed(const ClientId& client) {
+  ready_.erase(client);
   if (awaits(client)) failed_.insert(client);
+}
+
+void Round::ready(const ClientId& client) {
+  FENNEC_CHECK(awaits(client), "an update was counted twice");
+  failed_.erase(client);
+  ready_.insert(client);
+}
+
+void Round::retry(const ClientId& client) {
+  failed_.erase(client);
+  ready_.erase(client);
 }
 
 void Round::remove(const ClientId& client) {
@@ -97,18 +110,19 @@ void Round::remove(const ClientId& client) {
   stored_.erase(client);
   failed_.erase(client);
   earlier_.erase(client);
+  ready_.erase(client);
 }
 
 bool Round::everyone_answered() const {
   return std::none_of(cohort_.begin(), cohort_.end(), [&](const ClientId& client) {
-    return !stored_.contains(client) && !failed_.contains(client);
+    return !stored_.contains(client) && !failed_.contains(client) && !ready_.contains(client);
   });
 }
 
 bool Round::has_enough(int min_updates) const {
   const std::size_t expected = std::min(goal_, cohort_.size() - failed_.size());
   const std::size_t needed = min_updates > 0 ? static_cast<std::size_t>(min_updates) : expected;
-  return stored_.size() >= std::max<std::size_t>(needed, 1);
+  return stored_.size() + ready_.size() >= std::max<std::size_t>(needed, 1);
 }
 
 }  // namespace fennec

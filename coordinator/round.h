@@ -40,7 +40,8 @@ class Round {
   const RoundPlan* earlier_plan(const ClientId& client) const;  ///< null: its plan is of this round
   const std::map<ClientId, RoundPlan>& earlier_plans() const { return earlier_; }
   RoundId planned(const ClientId& client) const;  ///< the round of a member's plan
-  bool awaits(const ClientId& client) const;  ///< a member of whom no update is stored or being stored
+  bool awaits(const ClientId& client) const;      ///< a member whose update is neither stored nor
+                                                  ///< being stored nor ready
   bool has_failed(const ClientId& client) const { return failed_.contains(client); }
 
   /// kStale: other round or base version, or not a member; kDuplicate: a different update is already
@@ -50,12 +51,18 @@ class Round {
   void storing(const ClientId& client, const UpdateOffer& offer);
   bool now_stored(const ClientId& client);  ///< false when nothing of this client was being stored
   void failed(const ClientId& client);      ///< the round goes on without it
-  void retry(const ClientId& client) { failed_.erase(client); }
+  /// Under secure aggregation: its update waits on the device for the sum. A member that failed or is
+  /// awaited again is not ready.
+  void ready(const ClientId& client);
+  bool is_ready(const ClientId& client) const { return ready_.contains(client); }
+  std::vector<ClientId> all_ready() const { return {ready_.begin(), ready_.end()}; }
+  void retry(const ClientId& client);
   void remove(const ClientId& client);  ///< revoked: neither member nor contributor
 
   bool is_storing() const { return !storing_.empty(); }
-  bool everyone_answered() const;  ///< each member's update is stored, or the member failed
-  bool has_all() const { return stored_.size() >= goal_; }  ///< nobody else is needed
+  bool everyone_answered() const;  ///< each member's update is stored or ready, or it failed
+  /// Nobody else is needed.
+  bool has_all() const { return stored_.size() + ready_.size() >= goal_; }
   /// Enough to commit. @param min_updates  0: the whole cohort (or the goal), failed members left out
   bool has_enough(int min_updates) const;
 
@@ -64,7 +71,7 @@ class Round {
   AdapterVersion base_;
   std::vector<ClientId> cohort_;
   std::map<ClientId, UpdateOffer> storing_, stored_;
-  std::set<ClientId> failed_;
+  std::set<ClientId> failed_, ready_;
   std::map<ClientId, RoundPlan> earlier_;
   TimePoint opened_;
   std::size_t goal_;

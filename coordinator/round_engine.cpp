@@ -22,6 +22,8 @@ std::string_view to_string(EnginePhase phase) {
       return "waiting for clients";
     case EnginePhase::kTraining:
       return "training";
+    case EnginePhase::kSumming:
+      return "summing securely";
     case EnginePhase::kAggregating:
       return "aggregating";
     case EnginePhase::kEvaluating:
@@ -33,7 +35,8 @@ std::string_view to_string(EnginePhase phase) {
 }
 
 RoundEngine::RoundEngine(const RoundsConfig& config, std::string experiment_yaml, std::string run_id,
-                         Seed seed, const Clock& clock, RunState state, CohortRule cohorts)
+                         Seed seed, const Clock& clock, RunState state, CohortRule cohorts,
+                         std::unique_ptr<SecureRounds> secure)
     : config_(config),
       experiment_yaml_(std::move(experiment_yaml)),
       run_id_(std::move(run_id)),
@@ -41,7 +44,8 @@ RoundEngine::RoundEngine(const RoundsConfig& config, std::string experiment_yaml
       clock_(clock),
       state_(std::move(state)),
       history_(std::move(state_.history)),
-      cohorts_(std::move(cohorts)) {}
+      cohorts_(std::move(cohorts)),
+      secure_(std::move(secure)) {}
 
 std::vector<RoundAction> RoundEngine::handle(const RoundEvent& event) {
   std::visit([this](const auto& e) { on(e); }, event);
@@ -68,7 +72,7 @@ void RoundEngine::next_step() {
   } else if (state_.last_committed.value >= config_.total) {
     finish();
   } else if (!state_.open_cohort.empty()) {
-    resume_round();
+    secure_ ? redo_secure_round() : resume_round();
   } else {
     phase_ = EnginePhase::kSelecting;
     select();
@@ -110,6 +114,7 @@ void RoundEngine::select() {
           : select_cohort({candidates, asked(), round(),
                            seed_.child("cohort", static_cast<std::uint64_t>(round().value)), history_,
                            config_.selection});
+  state_.openings = 1;
   out_.push_back(RecordRoundOpened{round(), state_.open_cohort});
   resume_round();
 }
@@ -143,20 +148,22 @@ void RoundEngine::settle_round() {
   }
   if (round_->is_storing()) return;  // what is on its way to disk will be acknowledged, so it counts
   const bool whole = is_buffered() && config_.min_updates == 0;  // others may come and fill it
-  const bool enough = cohorts_.poisson || (!whole && round_->has_enough(config_.min_updates));
+  const bool enough = cohorts_.poisson || (!whole && round_->has_enough(fewest_updates()));
   const bool answered = !is_buffered() && round_->everyone_answered();
   if (round_->has_all() || (enough && (answered || deadline_passed()))) {
+    if (secure_) return start_sum();
     phase_ = EnginePhase::kAggregating;
     out_.push_back(
         CommitRound{round_->id(), round_->contributors(), to_seconds(clock_.now() - round_->opened())});
   } else if (deadline_passed()) {
-    reopen_round(fmt::format("{} of {} updates at the deadline", round_->stored().size(),
+    reopen_round(fmt::format("{} of {} updates at the deadline",
+                             round_->stored().size() + round_->all_ready().size(),
                              round_->cohort().size()));
   }
 }
 
-void RoundEngine::reopen_round(const std::string& why) {
-  out_.push_back(RoundAbandoned{round_->id(), why});
+void RoundEngine::reopen_round(const std::string& why, const std::string& abort) {
+  out_.push_back(RoundAbandoned{round_->id(), why, abort});
   carried_ = round_->earlier_plans();
   std::set<ClientId> keep;
   for (const ClientId& member : round_->cohort()) {
@@ -169,6 +176,7 @@ void RoundEngine::reopen_round(const std::string& why) {
         resample_cohort(round_->cohort(), keep, clients_.eligible(), asked(),
                         seed_.child("cohort", static_cast<std::uint64_t>(round_->id().value), 1));
   state_.stored = round_->stored();
+  state_.openings += 1;
   out_.push_back(RecordRoundOpened{round_->id(), state_.open_cohort});
   resume_round();
 }
@@ -218,16 +226,16 @@ void RoundEngine::finish() {
 
 void RoundEngine::on(const TimerFired& event) {
   if (event.timer != timer_ || !deadline_passed()) return;
+  if (phase_ == EnginePhase::kSumming) return follow(sum_->expire(clock_.now()));
   if (phase_ == EnginePhase::kEvaluating)
     settle_evaluation();
   else
     settle_round();
 }
 
-void RoundEngine::start_deadline() {
-  const Duration after = from_seconds(config_.deadline_s);
-  deadline_ = clock_.now() + after;
-  out_.push_back(SetTimer{++timer_, after});
+void RoundEngine::set_deadline(TimePoint deadline) {
+  deadline_ = deadline;
+  out_.push_back(SetTimer{++timer_, deadline_ - clock_.now()});
 }
 
 // ---- clients
@@ -265,11 +273,14 @@ bool RoundEngine::assign(const ClientId& client) {
     send_plan(client, PlanKind::kEvaluate);
     return true;
   }
-  if (phase_ == EnginePhase::kTraining && round_->awaits(client)) {
+  if (phase_ == EnginePhase::kTraining && (round_->awaits(client) || round_->is_ready(client))) {
     round_->retry(client);  // a client that failed and came back gets another chance
     send_plan(client, PlanKind::kTrain);
     return true;
   }
+  if (phase_ == EnginePhase::kSumming)
+    if (auto frame = sum_->last_frame(client))
+      out_.push_back(SendSecureFrame{client, round_->id(), std::move(*frame)});
   return false;
 }
 
@@ -287,16 +298,30 @@ void RoundEngine::send_plan(const ClientId& client, PlanKind kind) {
 
 RoundPlan RoundEngine::current_plan(const ClientId& client, PlanKind kind) const {
   const RoundId id = kind == PlanKind::kTrain ? round_->id() : state_.last_committed;
-  const Seed draws = seed_.child("client_round", client.name, static_cast<std::uint64_t>(id.value));
-  return {id, kind, state_.version, state_.adapter_bytes, state_.adapter_sha256, draws.key(), 0};
+  return {id,
+          kind,
+          state_.version,
+          state_.adapter_bytes,
+          state_.adapter_sha256,
+          plan_seed(client, id, kind),
+          0};
+}
+
+std::uint64_t RoundEngine::plan_seed(const ClientId& client, RoundId round, PlanKind kind) const {
+  const Seed draws = seed_.child("client_round", client.name, static_cast<std::uint64_t>(round.value));
+  // An update that went into a session must not go into another: a device trains it anew.
+  const bool again = secure_ && kind == PlanKind::kTrain && state_.openings > 1;
+  return again ? draws.child("opening", static_cast<std::uint64_t>(state_.openings)).key()
+               : draws.key();
 }
 
 void RoundEngine::on(const ClientLost& event) { clients_.remove(event.client); }
 
 void RoundEngine::on(const ClientRevoked& event) {
   clients_.remove(event.client);
-  if (round_ && phase_ == EnginePhase::kTraining) round_->remove(event.client);
+  if (phase_ == EnginePhase::kTraining || phase_ == EnginePhase::kSumming) round_->remove(event.client);
   if (evaluation_) evaluation_->remove(event.client);
+  if (phase_ == EnginePhase::kSumming) follow(sum_->drop(event.client, clock_.now()));
   settle_evaluation();
   settle_round();
 }

@@ -15,6 +15,7 @@
 #include "coordinator/evaluation_round.h"
 #include "coordinator/round.h"
 #include "coordinator/round_record.h"
+#include "coordinator/secure_rounds.h"
 #include "core/clock.h"
 #include "core/ids.h"
 #include "core/rng.h"
@@ -69,10 +70,27 @@ struct CommitFailed {  ///< no contributor was left; the round as the ledger has
   std::vector<ClientId> cohort;
   std::map<ClientId, UpdateOffer> stored;
 };
+// Under secure aggregation:
+struct DirectoryRead {  ///< before EngineStarted, and whenever it changes
+  SecureDirectory directory;
+};
+struct SecureReadyArrived {
+  ClientId client;
+  SecureReady ready;
+};
+struct SecureVectorOffered {  ///< before the bytes: may they come?
+  ClientId client;
+  SecureVector offer;
+};
+struct SecureFrameArrived {  ///< in a message or by bulk transfer; not checked
+  ClientId client;
+  std::vector<std::byte> frame;
+};
 struct EngineStarted {};
 using RoundEvent = std::variant<EngineStarted, ClientArrived, ClientLost, ClientRevoked, OfferArrived,
                                 UpdateArrived, UpdateStored, EvaluationArrived, TrainingFailedArrived,
-                                TimerFired, RoundCommitted, CommitFailed>;
+                                TimerFired, RoundCommitted, CommitFailed, DirectoryRead,
+                                SecureReadyArrived, SecureVectorOffered, SecureFrameArrived>;
 
 // ---- what the engine asks for
 
@@ -107,16 +125,39 @@ struct RecordEvaluation {  ///< pooled over clients, weighted
   AdapterVersion version;
   std::vector<std::pair<ClientId, EvaluationReport>> reports;
 };
-struct RoundAbandoned {  ///< too few updates at the deadline or at the commit; stored ones are kept,
-                         ///< the round opens again
+struct RoundAbandoned {  ///< too few updates at the deadline or at the commit, or secure aggregation
+                         ///< ended without a sum; stored ones are kept, the round opens again
   RoundId round;
   std::string reason;
+  std::string abort = {};  ///< SecAggAbort of a session that was open; empty = none was
+};
+struct SendSecureFrame {
+  ClientId client;
+  RoundId round;
+  std::vector<std::byte> frame;
+};
+struct RequestVector {  ///< fetch the bytes by bulk transfer, then SecureFrameArrived
+  ClientId client;
+  SecureVector offer;
+};
+struct NoteSecureFault {  ///< held against the client; the round goes on
+  ClientId client;
+  RoundId round;
+  std::string what;
+};
+struct CommitSums {  ///< fold the means, persist, then RoundCommitted; CommitFailed when the adapter
+                     ///< would not be finite
+  RoundId round;
+  std::vector<SecureSum> sums;
+  std::int64_t bytes_up, bytes_down;
+  double wall_s;
 };
 struct RunFinished {
   AdapterVersion version;
 };
 using RoundAction = std::variant<SendTo, RequestUpdate, SetTimer, RecordRoundOpened, StoreUpdate,
-                                 CommitRound, RecordEvaluation, RoundAbandoned, RunFinished>;
+                                 CommitRound, RecordEvaluation, RoundAbandoned, RunFinished,
+                                 SendSecureFrame, RequestVector, NoteSecureFault, CommitSums>;
 
 /// What a restart needs to know; read from the ledger. An open round has a cohort.
 struct RunState {
@@ -127,11 +168,12 @@ struct RunState {
   bool evaluated = false;             ///< the evaluation due after last_committed is recorded
   std::vector<ClientId> open_cohort;  ///< of round last_committed + 1, empty when not opened
   std::map<ClientId, UpdateOffer>
-      stored;               ///< updates of the open round already acknowledged or on disk
-  ClientHistory history{};  ///< of the committed rounds
+      stored;                 ///< updates of the open round already acknowledged or on disk
+  ClientHistory history{};    ///< of the committed rounds
+  std::int64_t openings = 0;  ///< of the open round, this one included
 };
 
-enum class EnginePhase { kSelecting, kTraining, kAggregating, kEvaluating, kFinished };
+enum class EnginePhase { kSelecting, kTraining, kSumming, kAggregating, kEvaluating, kFinished };
 std::string_view to_string(EnginePhase phase);
 
 /// The loop over rounds, sans-IO: no socket, thread, file or wall clock inside. The live coordinator
@@ -145,15 +187,18 @@ std::string_view to_string(EnginePhase phase);
 ///   round again.
 /// With rounds.buffer_size (FedBuff) a round is the filling of a buffer: it commits with so many
 /// updates, of this or of earlier plans; whoever is still training goes on and delivers into a later
-/// one. The host carries out the returned actions in order and does not send what follows a
-/// RecordRoundOpened or RecordEvaluation before that is on disk. Not thread-safe.
+/// one. Under secure aggregation updates stay on the devices: step 3 waits until they are ready, and
+/// step 4 first sums them (round_engine_secure.cpp). The host carries out the returned actions in order
+/// and does not send what follows a RecordRoundOpened or RecordEvaluation before that is on disk. Not
+/// thread-safe.
 class RoundEngine {
  public:
   /// @param seed  Seed(experiment.seed)  @param state  where an earlier life of the coordinator stopped
   /// @param cohorts  with Poisson cohorts a round takes whoever came by its deadline, be it nobody, and
-  /// does not open again
+  /// does not open again  @param secure  null: updates come one by one
   RoundEngine(const RoundsConfig& config, std::string experiment_yaml, std::string run_id, Seed seed,
-              const Clock& clock, RunState state, CohortRule cohorts = {});
+              const Clock& clock, RunState state, CohortRule cohorts = {},
+              std::unique_ptr<SecureRounds> secure = nullptr);
 
   std::vector<RoundAction> handle(const RoundEvent& event);
   /// The open round is the last one; the evaluation after it follows.
@@ -163,6 +208,7 @@ class RoundEngine {
   bool finished() const { return phase_ == EnginePhase::kFinished; }
   RoundId round() const;  ///< the open one, or the next
   const Round* open_round() const { return round_ ? &*round_ : nullptr; }
+  const SecureRound* open_sum() const { return sum_.get(); }
   const EvaluationRound* open_evaluation() const { return evaluation_ ? &*evaluation_ : nullptr; }
   const ClientTable& clients() const { return clients_; }
 
@@ -179,6 +225,10 @@ class RoundEngine {
   void on(const TimerFired& event);
   void on(const RoundCommitted& event);
   void on(const CommitFailed& event);
+  void on(const DirectoryRead& event);
+  void on(const SecureReadyArrived& event);
+  void on(const SecureVectorOffered& event);
+  void on(const SecureFrameArrived& event);
 
   void next_step();  ///< after a start or a commit: evaluate, select or finish
   void start_evaluation();
@@ -197,15 +247,21 @@ class RoundEngine {
   bool defer(const RoundEvent& event);  ///< while a buffer commits updates wait for the next
   void replay();                        ///< what was deferred
   void resume_round();                  ///< the cohort of an earlier life
-  void reopen_round(const std::string& why);
+  void reopen_round(const std::string& why, const std::string& abort = "");
   void settle_round();  ///< commit or reopen when it is time
   void finish();
+  void redo_secure_round();  ///< after a restart: what its sessions knew is gone
+  void start_sum();          ///< every ready member's update is to be summed
+  void follow(SecureReaction reaction);
+  void abandon_sum(const SecureFailure& failure);
 
   void send(const ClientId& client, Message message) {
     out_.push_back(SendTo{client, std::move(message)});
   }
   void send_plan(const ClientId& client, PlanKind kind);
   RoundPlan current_plan(const ClientId& client, PlanKind kind) const;  ///< without deadline
+  std::uint64_t plan_seed(const ClientId& client, RoundId round, PlanKind kind) const;
+  int fewest_updates() const { return secure_ ? secure_->fewest_updates() : config_.min_updates; }
   void send_plans();  ///< to the connected members that are awaited
   bool assign(const ClientId&
                   client);  ///< the open round's or evaluation's plan; false when there is none for it
@@ -213,7 +269,8 @@ class RoundEngine {
   /// Ok when the offer is to be pursued; otherwise the answer has been sent.
   bool wanted(const ClientId& client, const UpdateOffer& offer);
   double rejoin_after(const ClientId& client) const;  ///< seconds, of one that is not needed now
-  void start_deadline();
+  void start_deadline() { set_deadline(clock_.now() + from_seconds(config_.deadline_s)); }
+  void set_deadline(TimePoint deadline);
   bool deadline_passed() const { return clock_.now() >= deadline_; }
   bool evaluation_due() const;
 
@@ -230,6 +287,8 @@ class RoundEngine {
   std::map<ClientId, RoundPlan> carried_;  ///< plans of earlier rounds that are still worked on
   std::vector<RoundEvent> deferred_;
   std::optional<EvaluationRound> evaluation_;
+  std::unique_ptr<SecureRounds> secure_;
+  std::unique_ptr<SecureRound> sum_;  ///< in kSumming
   std::uint64_t timer_ = 0;
   TimePoint deadline_{0};
   double round_s_ = 0;  ///< how long the last round of this life took

@@ -1,6 +1,7 @@
 #include "coordinator/round_figures.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <vector>
 
@@ -8,7 +9,8 @@ namespace fennec {
 
 NormSpread norm_spread(const RoundRecord& record) {
   std::vector<double> norms;
-  for (const ParticipantRecord& p : record.participants) norms.push_back(p.update_norm);
+  for (const ParticipantRecord& p : record.participants)
+    if (!std::isnan(p.update_norm)) norms.push_back(p.update_norm);  // unknown under secure aggregation
   constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
   if (norms.empty()) return {kNone, kNone, kNone};
   std::sort(norms.begin(), norms.end());
@@ -50,6 +52,18 @@ void write_aggregation_metrics(MetricsWriter& metrics, const RoundRecord& record
                    {"round", record.round.value},
                    {"client", rejected.client.name},
                    {"reason", rejected.reason}});
+  if (record.secure.sums > 0)
+    metrics.write({{"kind", std::string("secure")},
+                   {"round", record.round.value},
+                   {"sums", std::int64_t{record.secure.sums}},
+                   {"survivors", static_cast<std::int64_t>(record.participants.size())},
+                   {"clipped_share", record.secure.clipped_share},
+                   {"transcript", record.secure.transcript}});
+  for (const ReopenedRound& reopened : record.reopened)
+    metrics.write({{"kind", std::string("reopened")},
+                   {"round", record.round.value},
+                   {"abort", reopened.abort},
+                   {"reason", reopened.reason}});
 }
 
 }  // namespace fennec

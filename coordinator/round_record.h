@@ -33,6 +33,20 @@ struct RejectedUpdate {
   std::string reason;
 };
 
+/// Why a round was opened again.
+struct ReopenedRound {
+  std::string abort;  ///< SecAggAbort of the session that ended; empty = no session was open
+  std::string reason;
+};
+
+/// What secure aggregation tells of a round.
+struct SecureFigures {
+  int sums = 0;  ///< groups summed; 0 = updates came one by one
+  /// Share of the values that devices clipped to privacy.secagg.clip, mean over them.
+  double clipped_share = std::numeric_limits<double>::quiet_NaN();
+  std::string transcript;  ///< hex, of the sessions: devices can compute it, too
+};
+
 /// A committed round. `version` is the adapter it made.
 struct RoundRecord {
   RoundId round;
@@ -49,6 +63,8 @@ struct RoundRecord {
   double wall_s = 0;  ///< from the opening of the round to its commit; virtual seconds in a simulation
   std::string adapter_sha256;
   std::int64_t adapter_bytes = 0;
+  SecureFigures secure;
+  std::vector<ReopenedRound> reopened;  ///< before it was committed, in order
   /// ε spent up to and with this round; NaN without differential privacy.
   double epsilon = std::numeric_limits<double>::quiet_NaN();
 };

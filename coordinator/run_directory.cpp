@@ -10,6 +10,7 @@
 #include "coordinator/adapter_store.h"
 #include "coordinator/ledger.h"
 #include "coordinator/roster_file.h"
+#include "coordinator/secure_rounds.h"
 #include "core/base_digest.h"
 #include "core/digest.h"
 #include "core/error.h"
@@ -65,6 +66,7 @@ void fill(const RunDirectory& run, const Experiment& experiment) {
   const std::vector<LinearShape> targets =
       select_targets(linears_of_checkpoint(base), experiment.lora.target_modules);
   const LayoutPtr layout = lora_layout(targets, experiment.lora.rank);
+  check_secure_plan(experiment, layout);
   fs::create_directories(run.adapters());
   make_private(run.updates());
   make_private(run.keys());

@@ -31,6 +31,7 @@ ReportInput live_report(const Ledger& ledger, const Experiment& experiment) {
       {"LoRA", fmt::format("rank {}, alpha {:g}", experiment.lora.rank, experiment.lora.alpha)},
       {"Aggregation",
        experiment.aggregation.strategy + " + " + experiment.aggregation.server_optimizer},
+      {"Secure aggregation", experiment.privacy.secagg.mode},
       {"Adapter", human_bytes(adapter.bytes)},
       {"Adapter SHA-256", adapter.sha256.substr(0, 16) + "…"}};
   return input;

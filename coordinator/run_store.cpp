@@ -2,8 +2,8 @@
 
 #include <set>
 
-#include "coordinator/commit.h"
 #include "coordinator/evaluation_pool.h"
+#include "coordinator/secure_commit.h"
 #include "core/error.h"
 #include "core/log.h"
 
@@ -119,24 +119,44 @@ std::optional<RoundRecord> RunStore::commit(const CommitRound& action, std::int6
   if (commit.empty) return std::nullopt;
   if (noised) spend(action.round, digest, noised->next_clip_norm());
   if (privacy_) record.epsilon = privacy_->releases().back().epsilon;
-  step("write adapter");
-  const AdapterStore::Stored stored =
-      adapters_.write(record.version, commit.adapter, optimizer_->state());
-  record.adapter_bytes = stored.bytes;
-  record.adapter_sha256 = stored.sha256;
   record.bytes_down = bytes_down;
   record.rejected = std::move(rejected);
   for (const auto& [client, error] : commit.dropped) record.rejected.push_back({client, error.message});
   record.wall_s = action.wall_s;
-  step("record commit");
-  ledger_.round_committed(record);
-  adapter_ = std::move(commit.adapter);
+  RoundRecord kept = keep(std::move(commit));
   step("erase updates");
   noise_keys_.forget(action.round);
   for (const auto& [client, offer] : contributors) updates_.erase(action.round, client);
   for (const auto& [round, client] : updates_.list())
     if (round <= action.round) updates_.erase(round, client);
-  return record;
+  return kept;
+}
+
+std::optional<RoundRecord> RunStore::commit(const CommitSums& action, std::int64_t bytes_down,
+                                            std::vector<RejectedUpdate> rejected) {
+  step("fold");
+  Commit commit = commit_sums(action.round, adapter_, action.sums, *aggregator_, *optimizer_,
+                              travel_of(experiment_.aggregation));
+  if (commit.empty) return std::nullopt;
+  commit.record.bytes_up = action.bytes_up;
+  commit.record.bytes_down = bytes_down + action.bytes_down;
+  commit.record.rejected = std::move(rejected);
+  commit.record.wall_s = action.wall_s;
+  return keep(std::move(commit));
+}
+
+RoundRecord RunStore::keep(Commit commit) {
+  RoundRecord& record = commit.record;
+  record.reopened = ledger_.reopened(record.round);
+  step("write adapter");
+  const AdapterStore::Stored stored =
+      adapters_.write(record.version, commit.adapter, optimizer_->state());
+  record.adapter_bytes = stored.bytes;
+  record.adapter_sha256 = stored.sha256;
+  step("record commit");
+  ledger_.round_committed(record);
+  adapter_ = std::move(commit.adapter);
+  return std::move(commit.record);
 }
 
 EvaluationRecord RunStore::evaluated(const RecordEvaluation& evaluation) {

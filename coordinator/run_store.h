@@ -8,6 +8,7 @@
 #include "aggregation/aggregator.h"
 #include "configs/experiment.h"
 #include "coordinator/adapter_store.h"
+#include "coordinator/commit.h"
 #include "coordinator/ledger.h"
 #include "coordinator/noise_keys.h"
 #include "coordinator/privacy_account.h"
@@ -43,6 +44,9 @@ class RunStore {
   /// @param rejected  while the round was open; those that the commit drops are added
   std::optional<RoundRecord> commit(const CommitRound& action, std::int64_t bytes_down,
                                     std::vector<RejectedUpdate> rejected = {});
+  /// The same with sums that secure aggregation opened. Nothing when nothing finite comes of them.
+  std::optional<RoundRecord> commit(const CommitSums& action, std::int64_t bytes_down,
+                                    std::vector<RejectedUpdate> rejected = {});
   EvaluationRecord evaluated(const RecordEvaluation& evaluation);
 
  private:
@@ -50,6 +54,7 @@ class RunStore {
     if (before_step_) before_step_(name);
   }
   void remove_orphans();
+  RoundRecord keep(Commit commit);  ///< adapter, then the ledger
   std::unique_ptr<PrivateMean> private_mean(RoundId round, const std::string& contributors);
   void spend(RoundId round, const std::string& contributors, double next_clip_norm);
 

@@ -94,9 +94,10 @@ void Server::start() {
   if (experiment_.rounds.buffer_size > 0)  // a device may still begin with a plan of a while ago
     gateway_->keep_adapters(static_cast<std::size_t>(experiment_.rounds.max_staleness) + 2);
   gateway_->serve_adapter(state.version, store_.adapters().file_bytes(state.version));
-  engine_ = std::make_unique<RoundEngine>(affordable_rounds(state.last_committed), to_yaml(experiment_),
-                                          identity_.run_id, Seed(experiment_.seed), clock_, state,
-                                          cohort_rule());
+  engine_ = std::make_unique<RoundEngine>(
+      affordable_rounds(state.last_committed), to_yaml(experiment_), identity_.run_id,
+      Seed(experiment_.seed), clock_, state, cohort_rule(),
+      secure_rounds(run_, experiment_, store_.layout(), identity_.base_digest));
   write_file_atomically(run_.endpoint(), gateway_->endpoint() + "\n");
   if (!options_.port_file.empty())
     write_file_atomically(options_.port_file,
@@ -107,6 +108,8 @@ void Server::start() {
     journal_.stopped();
     stop();
   });
+  if (experiment_.privacy.secagg.is_on())
+    apply_directory(read_secure_directory(run_, store_.ledger().clients()));
   every_second();
   handle(EngineStarted{});
 }
@@ -224,7 +227,25 @@ void Server::perform(const StoreUpdate& action) {
       });
 }
 
-void Server::perform(const CommitRound& action) {
+void Server::perform(const SendSecureFrame& action) {
+  gateway_->send_secure(action.client, action.round, action.frame);
+}
+
+void Server::perform(const RequestVector& action) {
+  gateway_->fetch_vector(action.client, action.offer);
+}
+
+void Server::perform(const NoteSecureFault& action) {
+  gateway_->complain(action.client,
+                     Error{ErrorCode::kMalformed, fmt::format("secure aggregation, round {}: {}",
+                                                              action.round.value, action.what)});
+}
+
+void Server::perform(const CommitRound& action) { commit(action); }
+void Server::perform(const CommitSums& action) { commit(action); }
+
+template <class Action>
+void Server::commit(const Action& action) {
   const std::int64_t sent = gateway_->payload_bytes_sent();
   const std::int64_t bytes_down = sent - std::exchange(bytes_down_before_, sent);
   on_disk(
@@ -269,7 +290,7 @@ void Server::perform(const RoundAbandoned& action) {
   journal_.event("round_abandoned", "", action.round.value, action.reason);
   on_disk(
       [action](RunStore& store) {
-        store.ledger().round_abandoned(action.round, action.reason);
+        store.ledger().round_abandoned(action.round, {action.abort, action.reason});
         return 0;
       },
       [](int) {});
@@ -303,6 +324,9 @@ void Server::every_second() {
     if (finished_ && everyone_told()) return stop();
     on_disk([](RunStore& store) { return store.ledger().clients(); },
             [this](const std::vector<EnrolledClient>& clients) { apply_clients(clients); });
+    if (experiment_.privacy.secagg.is_on())
+      on_disk([this](RunStore& s) { return read_secure_directory(run_, s.ledger().clients()); },
+              [this](const SecureDirectory& directory) { apply_directory(directory); });
     show_progress();
     every_second();
   });
@@ -343,6 +367,12 @@ void Server::apply_clients(const std::vector<EnrolledClient>& clients) {
   }
 }
 
+void Server::apply_directory(const SecureDirectory& directory) {
+  if (directory.roster == directory_.roster && directory.uids == directory_.uids) return;
+  directory_ = directory;
+  handle(DirectoryRead{directory});
+}
+
 void Server::show_progress() {
   if (stopped_ || finished_) return;
   const EnginePhase phase = engine_->phase();
@@ -356,8 +386,11 @@ void Server::show_progress() {
     progress_.reset();
     progress_ = std::make_unique<Progress>(what, cohort);
   }
-  if (const Round* round = engine_->open_round())
-    progress_->advance_to(static_cast<std::int64_t>(round->stored().size()));
+  if (const SecureRound* sum = engine_->open_sum())
+    progress_->advance_to(static_cast<std::int64_t>(sum->answered()));
+  else if (const Round* round = engine_->open_round())
+    progress_->advance_to(
+        static_cast<std::int64_t>(round->stored().size() + round->all_ready().size()));
   else if (const EvaluationRound* evaluation = engine_->open_evaluation())
     progress_->advance_to(static_cast<std::int64_t>(evaluation->answered()));
   else

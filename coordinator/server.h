@@ -20,6 +20,7 @@
 #include "coordinator/run_journal.h"
 #include "coordinator/run_lock.h"
 #include "coordinator/run_store.h"
+#include "coordinator/secure_host.h"
 #include "core/progress.h"
 
 namespace fennec {
@@ -58,6 +59,10 @@ class Server {
   void perform(const RecordEvaluation& action);
   void perform(const RoundAbandoned& action);
   void perform(const RunFinished& action);
+  void perform(const SendSecureFrame& action);
+  void perform(const RequestVector& action);
+  void perform(const NoteSecureFault& action);
+  void perform(const CommitSums& action);
 
   /// Runs `work` on the disk thread, then `done(result)` on the io thread; a failure of the disk ends
   /// the server.
@@ -67,10 +72,14 @@ class Server {
   template <class Work, class Done>
   void on_disk_holding(Work work, Done done);
 
+  /// RunStore::commit() of it on the disk thread, then what comes of it.
+  template <class Action>
+  void commit(const Action& action);
   void committed(const RoundRecord& record, std::vector<std::byte> adapter_file);
   void write_report();
   void every_second();
   void apply_clients(const std::vector<EnrolledClient>& clients);
+  void apply_directory(const SecureDirectory& directory);
   bool everyone_told() const;
   void show_progress();
   void stop(std::exception_ptr failure = nullptr);
@@ -96,6 +105,7 @@ class Server {
   bool held_ = false, pumping_ = false, finished_ = false, stopped_ = false;
   TimePoint finished_at_{}, last_told_{};
   std::map<ClientId, EnrolledClient> clients_;
+  SecureDirectory directory_;  ///< under secure aggregation
   std::set<ClientId> seen_, told_;
   std::int64_t bytes_down_before_ = 0;    ///< sent up to the last commit
   std::vector<RejectedUpdate> rejected_;  ///< since the last commit

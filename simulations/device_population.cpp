@@ -26,6 +26,7 @@ Device draw_device(const std::vector<DeviceProfileConfig>& profiles, ClientId id
   device.downlink_bytes_per_s = bytes_per_s(kind.downlink_kbps);
   device.latency = from_seconds(kind.latency_ms / 1000);
   device.dropout = kind.dropout;
+  device.session_dropout = kind.session_dropout;
   return device;
 }
 

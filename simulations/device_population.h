@@ -16,8 +16,9 @@ struct Device {
   std::string profile;
   double tokens_per_s = 0;
   double uplink_bytes_per_s = 0, downlink_bytes_per_s = 0;
-  Duration latency{0};  ///< one way
-  double dropout = 0;   ///< probability to vanish while it trains for a round
+  Duration latency{0};         ///< one way
+  double dropout = 0;          ///< probability to vanish while it trains for a round
+  double session_dropout = 0;  ///< probability to vanish at one of the steps of a secure sum
   std::size_t data_set = 0;
   bool evaluates = true;  ///< scores its held-out examples when asked; others answer with nothing
 };

@@ -25,7 +25,9 @@ class ModelWork final : public LocalWork {
     hooks.stop = stop;
     Result<TrainedUpdate> update = round_on(data_set).train(plan, base, error, std::move(hooks));
     if (!update) return tl::unexpected(update.error());
-    LocalUpdate out{std::move(update->offer), std::move(update->payload), nullptr};
+    LocalUpdate out{std::move(update->offer), std::move(update->payload), nullptr, nullptr};
+    if (!update->delta.empty())
+      out.delta = std::make_shared<const ParameterSet>(std::move(update->delta));
     if (!update->error.empty())
       out.error = std::make_shared<const ParameterSet>(std::move(update->error));
     return out;

@@ -122,7 +122,7 @@ void RunOutput::write_report(const SimulationResult& result) const {
   report.facts = {{"base model", experiment_.model.base},
                   {"cohort", std::to_string(experiment_.rounds.cohort_size)},
                   {"virtual time", fmt::format("{:.0f} s", result.virtual_s)},
-                  {"devices lost while training", std::to_string(result.vanished)},
+                  {"devices lost", std::to_string(result.vanished)},
                   {"rounds opened again", std::to_string(result.abandoned)},
                   {"experiment", experiment_hash(experiment_).substr(0, 16)}};
   report.rounds = result.rounds;
@@ -159,9 +159,8 @@ void RunOutput::finish(const SimulationResult& result, double elapsed_s) {
     return;
   }
   if (before) print_line(headline_changes(*before, *after));
-  print_line(fmt::format(
-      "{:.1f} virtual seconds in {:.1f} s; {} devices lost while training, {} rounds opened again",
-      result.virtual_s, elapsed_s, result.vanished, result.abandoned));
+  print_line(fmt::format("{:.1f} virtual seconds in {:.1f} s; {} devices lost, {} rounds opened again",
+                         result.virtual_s, elapsed_s, result.vanished, result.abandoned));
   if (privacy) print_line("privacy   " + to_string(*privacy));
   print_line("adapter   " + adapter);
   print_line("report    " + report);

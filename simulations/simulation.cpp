@@ -5,6 +5,7 @@
 
 #include "coordinator/evaluation_pool.h"
 #include "simulations/event_queue.h"
+#include "simulations/simulated_keys.h"
 #include "simulations/training_pool.h"
 #include "simulations/virtual_coordinator.h"
 #include "simulations/virtual_device.h"
@@ -16,9 +17,13 @@ namespace {
 class Simulation {
  public:
   Simulation(const Experiment& experiment, const std::vector<Device>& devices, Workload& workload,
-             ParameterSet initial, std::size_t threads, const SimulationEvents& events)
+             ParameterSet initial, std::size_t threads, const SimulationEvents& events,
+             const SimulationFaults& faults)
       : experiment_(experiment),
         events_(events),
+        keys_(experiment.privacy.secagg.is_on() ? devices : std::vector<Device>{},
+              Seed(experiment.seed).child("simulated_keys")),
+        layout_(initial.layout()),
         pool_(threads, workload),
         around_{queue_,
                 pool_,
@@ -29,7 +34,12 @@ class Simulation {
                 [this](const Device& device, Message message) { up(device, std::move(message)); },
                 [this](AdapterVersion version) { return coordinator_.adapter(version); },
                 [this](const Device&, std::int64_t bytes) { coordinator_.count_download(bytes); },
-                [this](const Device& device) { vanished(device); }},
+                [this](const Device& device) { vanished(device); },
+                member_maker(),
+                [this](const Device& device, RoundId, std::vector<std::byte> frame) {
+                  frame_up(device, std::move(frame));
+                },
+                faults.leaves_before},
         coordinator_(
             experiment, around_.run_id, std::move(initial),
             {queue_,
@@ -37,7 +47,11 @@ class Simulation {
              [this](const ClientId& client, const UpdateOffer& offer) { fetch(client, offer); },
              [this](const RoundRecord& record) { committed(record); },
              [this](const RecordEvaluation& evaluation) { evaluated(evaluation); },
-             [this](const RoundAbandoned& round) { abandoned(round); }}) {
+             [this](const RoundAbandoned& round) { abandoned(round); },
+             [this](const ClientId& client, RoundId round, std::vector<std::byte> frame) {
+               frame_down(client, round, std::move(frame));
+             }},
+            secure_rounds()) {
     for (const Device& device : devices)
       devices_.emplace(device.id, std::make_unique<VirtualDevice>(device, around_));
   }
@@ -55,10 +69,43 @@ class Simulation {
  private:
   /// Before time starts: hellos arrive at once, so that the first evaluation asks every device.
   void connect_all() {
-    coordinator_.start();
+    coordinator_.start(keys_.directory());
     connecting_ = true;
     for (auto& [id, device] : devices_) device->connect();
     connecting_ = false;
+  }
+
+  std::unique_ptr<SecureRounds> secure_rounds() const {
+    if (!experiment_.privacy.secagg.is_on()) return nullptr;
+    return std::make_unique<SecureRounds>(
+        experiment_, layout_, "", keys_.coordinator(),
+        std::make_unique<SeededEntropy>(Seed(experiment_.seed).child("session_nonces")));
+  }
+
+  std::function<std::unique_ptr<SecureMember>(const Device&, const SecureMemory&, Entropy&)>
+  member_maker() const {
+    if (!experiment_.privacy.secagg.is_on()) return {};
+    return [this](const Device& device, const SecureMemory& memory, Entropy& entropy) {
+      return std::make_unique<SecureMember>(keys_.identity(device.id), experiment_, layout_, "", memory,
+                                            entropy, [] { return std::int64_t{0}; });
+    };
+  }
+
+  void frame_up(const Device& device, std::vector<std::byte> frame) {
+    const double transfer_s = static_cast<double>(frame.size()) / device.uplink_bytes_per_s;
+    queue_.after(device.latency + from_seconds(transfer_s),
+                 [this, id = device.id, frame = std::move(frame)]() mutable {
+                   coordinator_.receive_frame(id, std::move(frame));
+                 });
+  }
+
+  void frame_down(const ClientId& client, RoundId round, std::vector<std::byte> frame) {
+    VirtualDevice& to = *devices_.at(client);
+    const double transfer_s = static_cast<double>(frame.size()) / to.device().downlink_bytes_per_s;
+    queue_.after(to.device().latency + from_seconds(transfer_s),
+                 [&to, life = to.life(), round, frame = std::move(frame)] {
+                   if (to.life() == life) to.receive_frame(round, frame);
+                 });
   }
 
   void up(const Device& device, Message message) {
@@ -125,6 +172,8 @@ class Simulation {
 
   const Experiment& experiment_;
   const SimulationEvents& events_;
+  SimulatedKeys keys_;
+  LayoutPtr layout_;
   EventQueue queue_;
   TrainingPool pool_;
   DeviceSurroundings around_;
@@ -141,12 +190,13 @@ class Simulation {
 
 SimulationResult simulate(const Experiment& experiment, const std::vector<Device>& devices,
                           Workload& workload, ParameterSet initial, std::size_t threads,
-                          const SimulationEvents& events) {
+                          const SimulationEvents& events, const SimulationFaults& faults) {
   FENNEC_CHECK(threads >= 1);
   if (devices.size() < static_cast<std::size_t>(experiment.rounds.cohort_size))
     throw ConfigError("rounds.cohort_size is " + std::to_string(experiment.rounds.cohort_size) +
                       ", but there are only " + std::to_string(devices.size()) + " devices");
-  return Simulation(experiment, devices, workload, std::move(initial), threads, events).run();
+  check_secure_plan(experiment, initial.layout());
+  return Simulation(experiment, devices, workload, std::move(initial), threads, events, faults).run();
 }
 
 }  // namespace fennec

@@ -1,6 +1,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "coordinator/privacy_account.h"
 #include "coordinator/round_record.h"
 #include "core/parameter_set.h"
+#include "privacy/secagg_frame.h"
 #include "simulations/device_population.h"
 #include "simulations/workload.h"
 
@@ -23,6 +25,12 @@ struct SimulationEvents {
   std::function<bool()> enough{};  ///< asked after each commit: true ends the run after an evaluation
 };
 
+/// What is to go wrong; each may be empty.
+struct SimulationFaults {
+  /// The step of a round's secure sum before which a device vanishes; empty: by its profile.
+  std::function<std::optional<SecAggStep>(const ClientId&, RoundId)> leaves_before;
+};
+
 struct SimulationResult {
   ParameterSet adapter;
   std::vector<RoundRecord> rounds;
@@ -31,7 +39,7 @@ struct SimulationResult {
   double virtual_s = 0;
   std::int64_t abandoned = 0;           ///< rounds that opened again
   std::vector<PrivacyRelease> privacy;  ///< under privacy.dp
-  std::int64_t vanished = 0;            ///< devices lost while training, returns not counted
+  std::int64_t vanished = 0;            ///< times a device was lost, at whatever it was doing
 };
 
 /// A whole federation in one process, on virtual time: the real RoundEngine, commit and ClientAgents;
@@ -43,7 +51,7 @@ struct SimulationResult {
 /// unknown names.
 SimulationResult simulate(const Experiment& experiment, const std::vector<Device>& devices,
                           Workload& workload, ParameterSet initial, std::size_t threads,
-                          const SimulationEvents& events = {});
+                          const SimulationEvents& events = {}, const SimulationFaults& faults = {});
 
 inline constexpr int kMostReopenings = 100;
 

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "coordinator/commit.h"
+#include "coordinator/secure_commit.h"
 #include "core/digest.h"
 #include "core/log.h"
 
@@ -32,12 +32,13 @@ std::size_t versions_kept(const RoundsConfig& rounds) {
 }  // namespace
 
 VirtualCoordinator::VirtualCoordinator(const Experiment& experiment, const std::string& run_id,
-                                       ParameterSet initial, CoordinatorSurroundings around)
+                                       ParameterSet initial, CoordinatorSurroundings around,
+                                       std::unique_ptr<SecureRounds> secure)
     : around_(std::move(around)),
       seed_(experiment.seed),
       privacy_(privacy_account(experiment, {})),
       engine_(affordable_rounds(experiment, privacy_), to_yaml(experiment), run_id, seed_,
-              around_.queue.clock(), RunState{}, cohort_rule(experiment, seed_)),
+              around_.queue.clock(), RunState{}, cohort_rule(experiment, seed_), std::move(secure)),
       aggregator_(make_aggregator(experiment.aggregation)),
       optimizer_(make_server_optimizer(experiment.aggregation)),
       travel_(travel_of(experiment.aggregation)),
@@ -52,6 +53,8 @@ void VirtualCoordinator::receive(const ClientId& client, const Message& message)
     return feed(EvaluationArrived{client, *report});
   if (const auto* failed = std::get_if<TrainingFailed>(&message))
     return feed(TrainingFailedArrived{client, *failed});
+  if (const auto* ready = std::get_if<SecureReady>(&message))
+    return feed(SecureReadyArrived{client, *ready});
   if (std::holds_alternative<Goodbye>(message)) return feed(ClientLost{client});
 }
 
@@ -135,25 +138,52 @@ void VirtualCoordinator::perform(const CommitRound& action) {
   }
   if (noised) privacy_->spend(action.round, "", noised->next_clip_norm());
   if (privacy_) commit.record.epsilon = privacy_->releases().back().epsilon;
+  for (const auto& [round, client] : updates_.list()) updates_.erase(round, client);
+  stored_.clear();
+  committed(std::move(commit), action.wall_s);
+}
+
+void VirtualCoordinator::perform(const CommitSums& action) {
+  Commit commit =
+      commit_sums(action.round, *adapter(), action.sums, *aggregator_, *optimizer_, travel_);
+  if (commit.empty) return feed(CommitFailed{action.round, cohort_, {}});
+  commit.record.bytes_up = action.bytes_up;
+  bytes_down_ += action.bytes_down;
+  committed(std::move(commit), action.wall_s);
+}
+
+void VirtualCoordinator::committed(Commit commit, double wall_s) {
   const std::vector<std::byte> file = adapter_file_bytes(commit.adapter);
   commit.record.adapter_bytes = static_cast<std::int64_t>(file.size());
   commit.record.adapter_sha256 = to_hex(sha256(file));
   commit.record.bytes_down = std::exchange(bytes_down_, 0);
-  commit.record.wall_s = action.wall_s;
+  commit.record.wall_s = wall_s;
   commit.record.rejected = std::exchange(rejected_, {});
+  commit.record.reopened = std::exchange(reopened_, {});
   adapters_.emplace(commit.record.version,
                     std::make_shared<const ParameterSet>(std::move(commit.adapter)));
   if (adapters_.size() > versions_kept_) adapters_.erase(adapters_.begin());
-  for (const auto& [round, client] : updates_.list()) updates_.erase(round, client);
-  stored_.clear();
-  feed(RoundCommitted{action.round, commit.record.version, commit.record.adapter_bytes,
+  feed(RoundCommitted{commit.record.round, commit.record.version, commit.record.adapter_bytes,
                       commit.record.adapter_sha256, commit.record.participants});
   around_.committed(commit.record);
 }
 
 void VirtualCoordinator::perform(const RecordEvaluation& action) { around_.evaluated(action); }
 
-void VirtualCoordinator::perform(const RoundAbandoned& action) { around_.abandoned(action); }
+void VirtualCoordinator::perform(const RoundAbandoned& action) {
+  reopened_.push_back({action.abort, action.reason});
+  around_.abandoned(action);
+}
+
+void VirtualCoordinator::perform(const SendSecureFrame& action) {
+  around_.send_frame(action.client, action.round, action.frame);
+}
+
+void VirtualCoordinator::perform(const RequestVector&) {}  // virtual links carry frames of any size
+
+void VirtualCoordinator::perform(const NoteSecureFault& action) {
+  rejected_.push_back({action.client, action.what});
+}
 
 void VirtualCoordinator::perform(const RunFinished&) {}
 

@@ -10,6 +10,7 @@
 
 #include "aggregation/aggregator.h"
 #include "configs/experiment.h"
+#include "coordinator/commit.h"
 #include "coordinator/privacy_account.h"
 #include "coordinator/private_mean.h"
 #include "coordinator/round_engine.h"
@@ -28,16 +29,25 @@ struct CoordinatorSurroundings {
   std::function<void(const RoundRecord&)> committed;
   std::function<void(const RecordEvaluation&)> evaluated;
   std::function<void(const RoundAbandoned&)> abandoned;
+  std::function<void(const ClientId&, RoundId, std::vector<std::byte>)> send_frame;
 };
 
 /// The real RoundEngine and the real commit (coordinator/commit.h) over memory instead of disk, on
 /// virtual time. Event loop only.
 class VirtualCoordinator {
  public:
+  /// @param secure  null without secure aggregation
   VirtualCoordinator(const Experiment& experiment, const std::string& run_id, ParameterSet initial,
-                     CoordinatorSurroundings around);
+                     CoordinatorSurroundings around, std::unique_ptr<SecureRounds> secure);
 
-  void start() { feed(EngineStarted{}); }
+  /// @param directory  empty without secure aggregation
+  void start(const SecureDirectory& directory) {
+    feed(DirectoryRead{directory});
+    feed(EngineStarted{});
+  }
+  void receive_frame(const ClientId& client, std::vector<std::byte> frame) {
+    feed(SecureFrameArrived{client, std::move(frame)});
+  }
   void receive(const ClientId& client, const Message& message);
   void lost(const ClientId& client) { feed(ClientLost{client}); }
   /// The bytes of an offer came: checks and decodes them as a live gateway does.
@@ -66,6 +76,11 @@ class VirtualCoordinator {
   void perform(const RecordEvaluation& action);
   void perform(const RoundAbandoned& action);
   void perform(const RunFinished& action);
+  void perform(const SendSecureFrame& action);
+  void perform(const RequestVector& action);
+  void perform(const NoteSecureFault& action);
+  void perform(const CommitSums& action);
+  void committed(Commit commit, double wall_s);
 
   CoordinatorSurroundings around_;
   Seed seed_;
@@ -78,6 +93,7 @@ class VirtualCoordinator {
   RoundId open_;                          ///< the open round
   std::vector<ClientId> cohort_;          ///< of the open round
   std::vector<RejectedUpdate> rejected_;  ///< since the last commit
+  std::vector<ReopenedRound> reopened_;   ///< likewise
   MemoryUpdateStore updates_;
   std::map<ClientId, UpdateOffer> stored_;              ///< of the open round
   std::map<ClientId, std::vector<std::byte>> arrived_;  ///< between arrival and storing

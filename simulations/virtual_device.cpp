@@ -1,5 +1,6 @@
 #include "simulations/virtual_device.h"
 
+#include <array>
 #include <utility>
 
 namespace fennec {
@@ -15,6 +16,11 @@ void VirtualDevice::restart() {
   hello.train_examples = around_.workload.train_examples(device_.data_set);
   hello.cores = 1;
   agent_ = std::make_unique<ClientAgent>(around_.run_id, std::move(hello), around_.queue.clock());
+  if (!around_.make_member) return;
+  member_.reset();
+  entropy_ =
+      std::make_unique<SeededEntropy>(around_.seed.child("session_keys", device_.id.name, life_));
+  member_ = around_.make_member(device_, memory_, *entropy_);
 }
 
 void VirtualDevice::connect() {
@@ -66,6 +72,7 @@ void VirtualDevice::perform(const PrepareAdapter& action) {
 
 void VirtualDevice::perform(const StartTraining& action) {
   const RoundPlan plan = action.plan;
+  if (member_ && member_->is_spent(plan)) return refuse_spent(plan);
   const double seconds =
       static_cast<double>(around_.workload.train_tokens(device_.data_set)) / device_.tokens_per_s;
   if (const auto part = fate(plan)) return later(from_seconds(*part * seconds), [this] { vanish(); });
@@ -83,6 +90,7 @@ void VirtualDevice::finish_training(std::uint64_t work, const RoundPlan& plan,
   if (work != work_) return;
   const Result<LocalUpdate>& update = ticket.result.get();
   if (!update) return handle(WorkFailed{plan.round, update.error()});
+  if (member_) return hold(plan, *update);
   outbox_ = *update;
   outbox_->offer.train_seconds = seconds;
   handle(TrainingDone{outbox_->offer});
@@ -130,6 +138,7 @@ void VirtualDevice::perform(const CancelWork&) {
 
 void VirtualDevice::perform(const DropUpdate& action) {
   if (outbox_ && outbox_->offer.round == action.round) outbox_.reset();
+  if (member_) member_->forget();
 }
 
 void VirtualDevice::perform(const SetAgentTimer& action) {
@@ -142,6 +151,49 @@ void VirtualDevice::perform(const Reconnect&) {
 }
 
 void VirtualDevice::perform(const Stop&) { online_ = false; }
+
+// ---- secure aggregation
+
+void VirtualDevice::hold(const RoundPlan& plan, const LocalUpdate& update) {
+  FENNEC_CHECK(update.delta != nullptr, "a workload keeps its deltas under secure aggregation");
+  double loss = 0;
+  for (const auto& [name, value] : update.offer.metrics)
+    if (name == "loss") loss = value;
+  member_->hold({plan.round, plan.seed, plan.adapter_sha256, update.delta->clone(),
+                 update.offer.supervised_tokens, loss});
+  leaves_before_ = session_fate(plan.round);
+  handle(SecureTrainingDone{{plan.round, plan.version, plan.seed}});
+}
+
+void VirtualDevice::receive_frame(RoundId round, std::span<const std::byte> frame) {
+  if (!online_) return;
+  SecureAnswer answer = member_->handle(frame);
+  if (answer.remember) memory_ = *answer.remember;
+  for (std::vector<std::byte>& made : answer.frames) {
+    const auto read = read_frame(made);
+    FENNEC_CHECK(read.has_value(), "a frame of its own");
+    if (leaves_before_ == read->step) return vanish();
+    around_.send_frame(device_, round, std::move(made));
+  }
+}
+
+std::optional<SecAggStep> VirtualDevice::session_fate(RoundId round) {
+  if (around_.leaves_before) return around_.leaves_before(device_.id, round);
+  constexpr std::array kSteps = {SecAggStep::kAdvertise, SecAggStep::kShares, SecAggStep::kMasked,
+                                 SecAggStep::kUnmask};
+  RandomStream draw(
+      around_.seed.child("session", device_.id.name, static_cast<std::uint64_t>(round.value))
+          .child("attempt", trainings_));
+  if (draw.uniform() >= device_.session_dropout) return std::nullopt;
+  return kSteps[draw.below(kSteps.size())];
+}
+
+void VirtualDevice::refuse_spent(const RoundPlan& plan) {
+  later(Duration{0}, [this, plan] {
+    handle(
+        WorkFailed{plan.round, {ErrorCode::kStale, "the update of this plan has been in a session"}});
+  });
+}
 
 // ---- vanishing
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "client/client_agent.h"
+#include "client/secure_member.h"
 #include "core/rng.h"
 #include "simulations/device_population.h"
 #include "simulations/event_queue.h"
@@ -28,6 +29,14 @@ struct DeviceSurroundings {
   std::function<std::shared_ptr<const ParameterSet>(AdapterVersion)> adapter;
   std::function<void(const Device&, std::int64_t bytes)> downloaded;
   std::function<void(const Device&)> vanished;
+  // Under secure aggregation:
+  /// Null: it is off.
+  std::function<std::unique_ptr<SecureMember>(const Device&, const SecureMemory&, Entropy&)>
+      make_member;
+  std::function<void(const Device&, RoundId, std::vector<std::byte>)> send_frame;
+  /// The step of this round's session before which the device vanishes; null or nothing: by its
+  /// profile.
+  std::function<std::optional<SecAggStep>(const ClientId&, RoundId)> leaves_before;
 };
 
 /// One emulated device: a real ClientAgent whose link, disk and trainer exist in virtual time.
@@ -44,6 +53,7 @@ class VirtualDevice {
 
   void connect();                        ///< the link is up: the agent says hello
   void receive(const Message& message);  ///< now, if it is online
+  void receive_frame(RoundId round, std::span<const std::byte> frame);
   /// The bytes of an offer it has made; null when it no longer has them.
   const LocalUpdate* outbox(const UpdateOffer& offer) const;
 
@@ -67,8 +77,11 @@ class VirtualDevice {
   void finish_evaluation(std::uint64_t work, const RoundPlan& plan,
                          const TrainingPool::Ticket<EvaluationReport>& ticket);
   void refuse_stale(const RoundPlan& plan);
+  void refuse_spent(const RoundPlan& plan);
   /// The part of its training after which it vanishes; empty: it will not.
   std::optional<double> fate(const RoundPlan& plan);
+  std::optional<SecAggStep> session_fate(RoundId round);
+  void hold(const RoundPlan& plan, const LocalUpdate& update);
   void vanish();
 
   const Device& device_;
@@ -81,6 +94,10 @@ class VirtualDevice {
   std::stop_source running_;     ///< of the work under way
   AdapterVersion cached_;        ///< the adapter it has at hand; version 0 it makes itself
   std::optional<LocalUpdate> outbox_;
+  SecureMemory memory_;  ///< on its disk
+  std::unique_ptr<SeededEntropy> entropy_;
+  std::unique_ptr<SecureMember> member_;
+  std::optional<SecAggStep> leaves_before_;    ///< of the session to come
   std::shared_ptr<const ParameterSet> error_;  ///< of the last accepted update: on its disk
 };
 

@@ -17,6 +17,8 @@ struct LocalUpdate {
   UpdateOffer offer;
   std::vector<std::byte> bytes;
   std::shared_ptr<const ParameterSet> error;  ///< what the codec left out so far; null = none
+  /// Under secure aggregation, in place of bytes: what travels of the delta, as the device keeps it.
+  std::shared_ptr<const ParameterSet> delta = nullptr;
 };
 
 /// What one training thread can do. Results depend on the arguments alone.

@@ -146,6 +146,10 @@ class FaultyWorld {
   }
   void perform(const RoundAbandoned&) {}
   void perform(const RunFinished&) { finished_ = true; }
+  template <class Secure>
+  void perform(const Secure&) {
+    FAIL("updates come one by one here");
+  }
 
   // ---- the network and the clients
 

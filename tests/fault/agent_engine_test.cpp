@@ -109,6 +109,10 @@ class World {
   void act(const RecordEvaluation&) { state_.evaluated = true; }
   void act(const RoundAbandoned&) {}
   void act(const RunFinished&) { finished_ = true; }
+  template <class Secure>
+  void act(const Secure&) {
+    FAIL("updates come one by one here");
+  }
 
   // ---- a client's host
 
