@@ -12,6 +12,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/rng.h"
+#include "transport/listening_time.h"
 #include "transport/outgoing_queue.h"
 #include "transport/zmq_socket.h"
 
@@ -96,7 +97,7 @@ class ClientLink::Impl : public std::enable_shared_from_this<Impl> {
     configure_client(connection->socket, config_, keys_, server_public_key_);
     if (endpoint_.find('[') != std::string::npos) connection->socket.set(ZMQ_IPV6, 1);
     connection_ = connection;
-    last_seen_ = clock_.now();
+    last_seen_ = listening_.at(clock_.now());
     connection->socket.connect(endpoint_);
     connection->socket_watch = std::make_unique<ZmqWatch>(io_, connection->socket, [this] { drain(); });
     connection->reports_watch =
@@ -139,7 +140,8 @@ class ClientLink::Impl : public std::enable_shared_from_this<Impl> {
   void came_up() {
     if (std::exchange(connection_->up, true)) return;
     failures_ = failed_handshakes_ = 0;
-    last_seen_ = last_sent_ = clock_.now();
+    last_sent_ = clock_.now();
+    last_seen_ = listening_.at(last_sent_);
     if (events_.up) events_.up();
   }
 
@@ -165,7 +167,7 @@ class ClientLink::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void take(ZmqMessage message) {
-    last_seen_ = clock_.now();
+    last_seen_ = listening_.at(clock_.now());
     if (message.too_many_parts) {
       if (events_.bad_frame)
         events_.bad_frame({ErrorCode::kMalformed, "a message has a header and at most one payload"});
@@ -219,9 +221,10 @@ class ClientLink::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void schedule_tick() {
-    const double every =
-        std::clamp(std::min(config_.heartbeat_s, config_.peer_timeout_s) / 4, 0.05, 1.0);
-    tick_timer_.expires_after(std::chrono::milliseconds(static_cast<int>(every * 1000)));
+    const Duration every =
+        from_seconds(std::clamp(std::min(config_.heartbeat_s, config_.peer_timeout_s) / 4, 0.05, 1.0));
+    listening_.tick(clock_.now(), 2 * every);
+    tick_timer_.expires_after(every);
     tick_timer_.async_wait([self = weak_from_this()](const boost::system::error_code& error) {
       const auto impl = self.lock();
       if (!impl || error || impl->closed_) return;
@@ -234,7 +237,7 @@ class ClientLink::Impl : public std::enable_shared_from_this<Impl> {
     if (!connection_) return;
     const TimePoint now = clock_.now();
     const double limit = connection_->up ? config_.peer_timeout_s : kAttemptLimit;
-    if (now - last_seen_ >= from_seconds(limit)) return drop(true);
+    if (listening_.at(now) - last_seen_ >= from_seconds(limit)) return drop(true);
     if (connection_->up && now - last_sent_ >= from_seconds(config_.heartbeat_s)) send({Ping{}, {}});
   }
 
@@ -248,7 +251,8 @@ class ClientLink::Impl : public std::enable_shared_from_this<Impl> {
   ZmqContext context_;
   std::shared_ptr<Connection> connection_;
   boost::asio::steady_timer tick_timer_, backoff_timer_, retry_timer_;
-  TimePoint last_seen_{}, last_sent_{};
+  ListeningTime listening_{clock_.now()};
+  TimePoint last_seen_{}, last_sent_{};  ///< the first in listening time
   int attempts_ = 0, failures_ = 0, failed_handshakes_ = 0;
   bool retry_pending_ = false, closed_ = false;
 };

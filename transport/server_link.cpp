@@ -15,6 +15,7 @@
 #include "core/clock.h"
 #include "core/fault_count.h"
 #include "core/log.h"
+#include "transport/listening_time.h"
 #include "transport/outgoing_queue.h"
 #include "transport/token_bucket.h"
 #include "transport/zmq_socket.h"
@@ -40,13 +41,13 @@ std::string local_address(std::string endpoint) {
 /// What is known of one enrolled client: at most one live connection.
 struct Peer {
   Peer(double messages_per_s, TimePoint now)
-      : allowance(messages_per_s, messages_per_s * kBurstSeconds, now), last_seen(now) {}
+      : allowance(messages_per_s, messages_per_s * kBurstSeconds, now) {}
 
   std::string route;                ///< ZeroMQ routing id of the live connection; empty = none
   std::deque<std::string> retired;  ///< replaced or disconnected ones: their late frames are ignored
   OutgoingQueue queue;
   TokenBucket allowance;  ///< messages it may send
-  TimePoint last_seen;
+  TimePoint last_seen{};  ///< in listening time
   FaultCount faults, unsent;
 
   void retire() {
@@ -137,7 +138,7 @@ class ServerLink::Impl : public std::enable_shared_from_this<Impl> {
     const TimePoint now = clock_.now();
     Peer& peer = peers_.try_emplace(*client, config_.max_messages_per_s, now).first->second;
     if (!adopt(*client, peer, message)) return;
-    peer.last_seen = now;
+    peer.last_seen = listening_.at(now);
     if (!peer.allowance.take(now))
       return refuse(*client, peer,
                     {ErrorCode::kBudget, "more messages than transport.max_messages_per_s allows"});
@@ -213,8 +214,9 @@ class ServerLink::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void schedule_tick() {
-    const double every = std::clamp(config_.peer_timeout_s / 4, 0.05, 1.0);
-    tick_timer_.expires_after(std::chrono::milliseconds(static_cast<int>(every * 1000)));
+    const Duration every = from_seconds(std::clamp(config_.peer_timeout_s / 4, 0.05, 1.0));
+    listening_.tick(clock_.now(), 2 * every);
+    tick_timer_.expires_after(every);
     tick_timer_.async_wait([self = weak_from_this()](const boost::system::error_code& error) {
       const auto impl = self.lock();
       if (!impl || error || impl->closed_) return;
@@ -230,10 +232,10 @@ class ServerLink::Impl : public std::enable_shared_from_this<Impl> {
           "the authentication thread has died: no more connections are accepted; restart the "
           "coordinator");
     }
+    const TimePoint now = listening_.at(clock_.now());
     std::vector<ClientId> silent;
     for (auto& [client, peer] : peers_) {
-      if (peer.route.empty() || clock_.now() - peer.last_seen < from_seconds(config_.peer_timeout_s))
-        continue;
+      if (peer.route.empty() || now - peer.last_seen < from_seconds(config_.peer_timeout_s)) continue;
       peer.retire();
       silent.push_back(client);
     }
@@ -251,6 +253,7 @@ class ServerLink::Impl : public std::enable_shared_from_this<Impl> {
   const AllowList& allowed_;
   ServerLinkEvents events_;
   SteadyClock clock_;
+  ListeningTime listening_{clock_.now()};
   ZmqContext context_;
   Authenticator authenticator_;
   ZmqSocket router_;
