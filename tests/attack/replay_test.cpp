@@ -175,7 +175,9 @@ TEST_CASE(
   SecAggWorld world({});
   world.run();
   REQUIRE(world.has_exact_sum());
-  for (const auto& [step, frame] : world.sent_up.begin()->second) {
+  for (const auto& sent : world.sent_up.begin()->second) {
+    const auto step = sent.first;
+    const auto& frame = sent.second;
     CAPTURE(std::string(to_string(step)));
     const std::size_t size = std::min<std::size_t>(frame.size(), 700);
     for (std::size_t at = 0; at < size; ++at) {

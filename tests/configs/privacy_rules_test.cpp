@@ -95,7 +95,8 @@ TEST_CASE("privacy rules: ranges") {
            {[](DpConfig& dp) { dp.sampling = "shuffled"; }, "privacy.dp.sampling"}}) {
     Experiment e = central();
     change(e.privacy.dp);
-    CAPTURE(std::string(name));
-    CHECK(refuses(e, {name}));
+    const std::string key = name;
+    CAPTURE(key);
+    CHECK(refuses(e, {key}));
   }
 }

@@ -127,19 +127,21 @@ TEST_CASE("targets: path, tail after a dot, all-linear; a name that matches noth
 
 TEST_CASE("peft-default is what PEFT adapts in each family, by the names it writes") {
   FENNEC_NEEDS_SHARED("golden/gpt2");
-  const std::pair<const char*, std::vector<std::string>> defaults[] = {
+  const std::pair<std::string, std::vector<std::string>> defaults[] = {
       {"llama-mha-untied", {"q_proj", "v_proj"}},
       {"mistral-swa", {"q_proj", "v_proj"}},
       {"qwen3", {"q_proj", "v_proj"}},
       {"gpt2", {"c_attn"}},
       {"gpt_neox", {"query_key_value"}}};
-  for (const auto& [base, names] : defaults) {
-    CAPTURE(std::string(base));
-    const auto linears = linears_of_checkpoint(shared(std::string("golden/") + base));
+  for (const auto& entry : defaults) {
+    const auto& base = entry.first;
+    const auto& names = entry.second;
+    CAPTURE(base);
+    const auto linears = linears_of_checkpoint(shared("golden/" + base));
     const auto targets = select_targets(linears, {"peft-default"});
     CHECK(targets.size() == 2 * names.size());
     CHECK(peft_target_names({"peft-default"}, targets) == names);
-    CHECK(targets[0].conv1d == (std::string(base) == "gpt2"));
+    CHECK(targets[0].conv1d == (base == "gpt2"));
   }
   CHECK(peft_target_names({"c_fc", "mlp.c_proj"}, {}) ==
         std::vector<std::string>{"c_fc", "mlp.c_proj"});

@@ -85,7 +85,9 @@ TEST_CASE("labels are neither rare nor the same everywhere") {
       {"home", {"home_occupancy", " away"}},
       {"wearable", {"wearable_activity", " sit"}},
       {"pump", {"pump_state", " bearing ok, hydraulics ok"}}};
-  for (const auto& [kind, probe] : probes) {
+  for (const auto& entry : probes) {
+    const auto& kind = entry.first;
+    const auto& probe = entry.second;
     CAPTURE(kind);
     std::map<std::string, int> labels;
     double lowest = 1, highest = 0;

@@ -33,7 +33,9 @@ TEST_CASE("an example is its prompt's ids, then its completion, then end of text
                                                          {"load: 0 1 2\nnext:", " 3 4 5"},
                                                          {"a\n", "b"},
                                                          {"<s>", "</s>"}};
-    for (const auto& [prompt, completion] : texts) {
+    for (const auto& pair : texts) {
+      const auto prompt = pair.first;
+      const auto completion = pair.second;
       CAPTURE(std::string(prompt));
       const TokenizedExample got = tokenize_example(tokenizer, example_of(prompt, completion), 512);
       const Ids context = tokenizer.encode(prompt, {true, false});

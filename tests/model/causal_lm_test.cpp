@@ -58,7 +58,9 @@ TEST_CASE("causal lm: gradients reach every parameter and match finite differenc
   const auto loss_of = [&] { return supervised_loss(*model, batch, batch.ids).sum; };
   for (const auto& [name, weight] : model->parameters()) weight.requires_grad_(true);
   loss_of().backward();
-  for (const auto& [name, weight] : model->parameters()) {
+  for (const auto& entry : model->parameters()) {
+    const auto& name = entry.first;
+    const auto& weight = entry.second;
     CAPTURE(name);
     const at::Tensor gradient = weight.grad();
     REQUIRE(gradient.defined());

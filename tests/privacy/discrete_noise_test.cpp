@@ -79,7 +79,7 @@ TEST_CASE("discrete noise: uniform_below and bernoulli_exp have their probabilit
 TEST_CASE("discrete noise: the discrete Laplace fits its law") {
   SeededRandom source(Seed(2).child("noise_test"));
   RandomBytes bytes(source);
-  for (const std::uint64_t scale : {1, 5}) {
+  for (const std::uint64_t scale : {1U, 5U}) {
     std::map<std::int64_t, std::int64_t> counts;
     for (int i = 0; i < 200000; ++i) ++counts[discrete_laplace(bytes, scale)];
     const auto law =
@@ -93,8 +93,8 @@ TEST_CASE(
   SeededRandom source(Seed(3).child("noise_test"));
   RandomBytes bytes(source);
   for (const auto& [numerator, denominator] : {std::pair{25, 1}, {10, 4}, {1, 7}, {81, 1}}) {
-    CAPTURE(numerator);
     const double variance = static_cast<double>(numerator) / denominator;
+    CAPTURE(variance);
     const DiscreteGaussian gaussian(static_cast<std::uint64_t>(numerator),
                                     static_cast<std::uint64_t>(denominator));
     std::map<std::int64_t, std::int64_t> counts;

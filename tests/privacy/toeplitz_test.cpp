@@ -28,7 +28,7 @@ TEST_CASE("toeplitz: sensitivity equals the norm of the summed columns of the de
   double squares = 0;  // columns 0, 15, 30
   for (std::size_t row = 0; row < 40; ++row) {
     double entry = 0;
-    for (const std::size_t column : {0, 15, 30}) entry += row >= column ? c[row - column] : 0;
+    for (const std::size_t column : {0U, 15U, 30U}) entry += row >= column ? c[row - column] : 0;
     squares += entry * entry;
   }
   CHECK(toeplitz_sensitivity(c, 15, 9) == doctest::Approx(std::sqrt(squares)));
