@@ -12,7 +12,7 @@ namespace fennec {
 /// next round, and ask when the open one is over.
 /// @param wanted  clients a round asks, at least 1  @param round_s  how long a round takes
 /// @param left_s  until the open round is over at the latest
-/// @return seconds, at least 1
+/// @return seconds, from 1 to a day
 double rejoin_seconds(std::size_t population, std::size_t wanted, double round_s, double left_s,
                       RandomStream random);
 

@@ -188,6 +188,7 @@ TEST_CASE("pace: as many come as are wanted, and no crowd at once") {
   CHECK(rate == doctest::Approx(static_cast<double>(kWanted) / kRound).epsilon(0.1));
   const double mean = static_cast<double>(kClients) / static_cast<double>(each_second.size());
   for (const auto& [second, clients] : each_second) CHECK(clients < 3 * mean);
+  CHECK(rejoin_seconds(1000000, 1, 1e6, 0, RandomStream(Seed(1))) == 86400);
   for (std::uint64_t seed = 0; seed < 50; ++seed) {  // few clients: all are needed next
     const double wait = rejoin_seconds(8, 4, 60, 30, RandomStream(Seed(seed)));
     CHECK(wait >= 30);
