@@ -19,7 +19,8 @@ enum Domain : std::uint32_t {
   kFillNormal = 2,
   kChildNumber = 3,
   kChildText = 4,
-  kChildEnd = 5
+  kChildEnd = 5,
+  kSigns = 6
 };
 
 std::uint32_t low(std::uint64_t v) { return static_cast<std::uint32_t>(v); }
@@ -150,6 +151,17 @@ void fill_normal(Seed seed, std::span<float> out, float sd) {
     const double values[4] = {first.first, first.second, second.first, second.second};
     for (std::size_t lane = 0; lane < 4 && i + lane < out.size(); ++lane)
       out[i + lane] = static_cast<float>(sd * values[lane]);
+  }
+}
+
+void add_signs(Seed seed, float step, std::span<const float> x, std::span<float> out,
+               std::size_t first) {
+  FENNEC_CHECK(x.size() == out.size());
+  Block block{};
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const std::size_t bit = (first + i) % 128;
+    if (i == 0 || bit == 0) block = block_of(seed.key(), (first + i) / 128, 0, kSigns);
+    out[i] = x[i] + (block[bit / 32] >> (bit % 32) & 1 ? step : -step);
   }
 }
 

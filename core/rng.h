@@ -54,5 +54,9 @@ class RandomStream {
 void fill_uniform(Seed seed, std::span<float> out, float low, float high);
 /// Fills `out` with N(0, sd²) floats; element i depends only on (seed, i).
 void fill_normal(Seed seed, std::span<float> out, float sd);
+/// out_i = x_i + step·z_i, where z_i = ±1 with equal probability (Rademacher) depends only on (seed,
+/// first + i): whole or in parts, the same bits on every machine. `x` and `out` may be the same.
+void add_signs(Seed seed, float step, std::span<const float> x, std::span<float> out,
+               std::size_t first = 0);
 
 }  // namespace fennec

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 
+using fennec::add_signs;
 using fennec::RandomStream;
 using fennec::Seed;
 
@@ -146,4 +147,76 @@ TEST_CASE("element i of a fill depends on the seed and i alone") {
   double square = 0;
   for (const float x : many) square += static_cast<double>(x) * x / 100000;
   CHECK(std::abs(square - 4) < 0.1);
+}
+
+TEST_CASE("random signs are the same whole and in parts, add up to the step and are fair") {
+  constexpr std::size_t kCount = 1000;
+  std::vector<float> zero(kCount, 0.0F), whole(kCount), parts(kCount);
+  add_signs(Seed(3), 0.5F, zero, whole);
+  for (const std::size_t block : {1, 7, 128, 300}) {
+    for (std::size_t at = 0; at < kCount; at += block) {
+      const std::size_t size = std::min<std::size_t>(block, kCount - at);
+      add_signs(Seed(3), 0.5F, std::span(zero).subspan(at, size), std::span(parts).subspan(at, size),
+                at);
+    }
+    CHECK(parts == whole);
+  }
+  int up = 0;
+  for (const float value : whole) {
+    CHECK(std::abs(value) == 0.5F);
+    up += value > 0;
+  }
+  CHECK(std::abs(up - 500) < 80);  // five standard deviations
+  std::vector<float> other(kCount), back = whole;
+  add_signs(Seed(4), 0.5F, zero, other);
+  CHECK(other != whole);
+  add_signs(Seed(3), -0.5F, back, back);
+  CHECK(back == zero);
+}
+
+TEST_CASE("a gradient estimated along random signs is the true one in the mean, on a quadratic") {
+  // L(x) = ½ Σ k_i·x_i²: the symmetric difference along z is exactly z·∇L, whatever epsilon.
+  constexpr std::size_t kSize = 10, kDirections = 200'000;
+  const std::vector<float> zero(kSize, 0.0F);
+  std::vector<double> gradient(kSize), mean(kSize, 0.0);
+  for (std::size_t i = 0; i < kSize; ++i) gradient[i] = std::sin(1.0 + static_cast<double>(i)) * 3;
+  std::vector<float> z(kSize);
+  for (std::size_t n = 0; n < kDirections; ++n) {
+    add_signs(Seed(1).child("direction", n), 1.0F, zero, z);
+    double slope = 0;
+    for (std::size_t i = 0; i < kSize; ++i) slope += gradient[i] * static_cast<double>(z[i]);
+    for (std::size_t i = 0; i < kSize; ++i)
+      mean[i] += slope * static_cast<double>(z[i]) / static_cast<double>(kDirections);
+  }
+  double error = 0, norm = 0;
+  for (std::size_t i = 0; i < kSize; ++i) {
+    error += std::pow(mean[i] - gradient[i], 2);
+    norm += std::pow(gradient[i], 2);
+  }
+  CHECK(std::sqrt(error / norm) < 0.02);
+}
+
+TEST_CASE("the symmetric difference along signs is exact on a quadratic for any epsilon") {
+  constexpr std::size_t kSize = 12;
+  const std::vector<float> zero(kSize, 0.0F);
+  std::vector<float> z(kSize);
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    RandomStream random{Seed(seed)};
+    std::vector<double> x(kSize), k(kSize);
+    for (std::size_t i = 0; i < kSize; ++i) {
+      x[i] = random.normal();
+      k[i] = random.uniform(0.1, 3);
+    }
+    add_signs(Seed(seed), 1.0F, zero, z);
+    const auto loss = [&](double along) {
+      double sum = 0;
+      for (std::size_t i = 0; i < kSize; ++i)
+        sum += 0.5 * k[i] * std::pow(x[i] + along * static_cast<double>(z[i]), 2);
+      return sum;
+    };
+    double exact = 0;
+    for (std::size_t i = 0; i < kSize; ++i) exact += k[i] * x[i] * static_cast<double>(z[i]);
+    for (const double epsilon : {1e-3, 1e-1, 1.0, 30.0})
+      CHECK((loss(epsilon) - loss(-epsilon)) / (2 * epsilon) == doctest::Approx(exact).epsilon(1e-9));
+  }
 }
