@@ -9,6 +9,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "core/base_digest.h"
+#include "model/embedding.h"
 #include "model/projection.h"
 
 namespace fennec {
@@ -46,6 +47,10 @@ class CausalLm {
   virtual std::unique_ptr<CausalLm> share() const = 0;
 
   virtual std::vector<Projection*> projections() = 0;  ///< every linear but the head, in module order
+  /// The token embedding and the output head where the family lets adapters take their place; no head
+  /// of its own when it is tied to the embedding.
+  virtual Embedding* embedding() { return nullptr; }
+  virtual Projection* output_head() { return nullptr; }
   /// By checkpoint name, for pretraining and export; copies in fp32 of what is quantised.
   virtual std::vector<std::pair<std::string, at::Tensor>> parameters() const = 0;
   virtual std::int64_t layers() const = 0;

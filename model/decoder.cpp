@@ -92,13 +92,13 @@ std::unique_ptr<CausalLm> make_decoder(const DecoderConfig& c, WeightSource& sou
                                        std::string config_json) {
   TransformerFrame frame;
   frame.rope.emplace(c.rope, c.head_dim);
-  frame.embedding = take_table(source, "model.embed_tokens.weight", c.vocab_size, c.hidden_size);
+  frame.embedding = take_embedding(source, "model.embed_tokens", c.vocab_size, c.hidden_size);
   frame.embedding_scale = c.embedding_scale;
   TransformerBlocks blocks;
   for (std::int64_t i = 0; i < c.num_layers; ++i)
     blocks.push_back(std::make_unique<DecoderBlock>(c, source, i));
   frame.norm = take_norm(source, c.norm_kind(), "model.norm", c.hidden_size);
-  if (!c.tied_head) frame.head = take_table(source, "lm_head.weight", c.vocab_size, c.hidden_size);
+  if (!c.tied_head) frame.head = take_head(source, "lm_head", c.hidden_size, c.vocab_size);
   frame.kv_heads = c.num_kv_heads;
   frame.head_dim = c.head_dim;
   frame.max_positions = context_length(c.rope);

@@ -148,7 +148,7 @@ std::unique_ptr<CausalLm> load_gpt2(const HfConfig& hf, WeightSource& file) {
   const Gpt2Config c = read_gpt2_config(hf);
   Gpt2Source source(file);
   TransformerFrame frame;
-  frame.embedding = take_table(source, "transformer.wte.weight", c.vocab_size, c.width);
+  frame.embedding = take_embedding(source, "transformer.wte", c.vocab_size, c.width);
   frame.positions = {"transformer.wpe.weight",
                      source.take("transformer.wpe.weight", {c.positions, c.width})};
   TransformerBlocks blocks;
@@ -156,7 +156,7 @@ std::unique_ptr<CausalLm> load_gpt2(const HfConfig& hf, WeightSource& file) {
     blocks.push_back(std::make_unique<Gpt2Block>(c, source, i));
   frame.norm =
       take_norm(source, {NormKind::Form::kLayer, c.layer_norm_eps}, "transformer.ln_f", c.width);
-  if (!c.tied_head) frame.head = take_table(source, "lm_head.weight", c.vocab_size, c.width);
+  if (!c.tied_head) frame.head = take_head(source, "lm_head", c.width, c.vocab_size);
   frame.kv_heads = c.heads;
   frame.head_dim = c.width / c.heads;
   frame.max_positions = c.positions;

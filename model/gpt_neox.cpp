@@ -115,12 +115,12 @@ std::unique_ptr<CausalLm> load_gpt_neox(const HfConfig& hf, WeightSource& source
   const GptNeoXConfig c = read_gpt_neox_config(hf);
   TransformerFrame frame;
   frame.rope.emplace(c.rope, c.rotary_dim);
-  frame.embedding = take_table(source, "gpt_neox.embed_in.weight", c.vocab_size, c.width);
+  frame.embedding = take_embedding(source, "gpt_neox.embed_in", c.vocab_size, c.width);
   TransformerBlocks blocks;
   for (std::int64_t i = 0; i < c.layers; ++i)
     blocks.push_back(std::make_unique<GptNeoXBlock>(c, source, i));
   frame.norm = take_norm(source, c.norm_kind(), "gpt_neox.final_layer_norm", c.width);
-  if (!c.tied_head) frame.head = take_table(source, "embed_out.weight", c.vocab_size, c.width);
+  if (!c.tied_head) frame.head = take_head(source, "embed_out", c.width, c.vocab_size);
   frame.kv_heads = c.heads;
   frame.head_dim = c.width / c.heads;
   frame.max_positions = context_length(c.rope);

@@ -22,7 +22,8 @@ LoraLinear Projection::linear() const {
 
 at::Tensor Projection::forward(const at::Tensor& x, const at::Tensor& residual) const {
   if (folds()) return lora_linear(x, linear(), residual);
-  const at::Tensor y = branch_->apply(x, lora_linear(x, linear()));
+  const at::Tensor input = branch_->input(x);
+  const at::Tensor y = branch_->apply(input, lora_linear(input, linear()));
   return residual.defined() ? residual + y : y;
 }
 

@@ -25,8 +25,10 @@ class ProjectionBranch {
   virtual ~ProjectionBranch() = default;
   /// Not null when apply() adds exactly this to the base output: then it may be folded into the linear.
   virtual const LowRank* low_rank() const { return nullptr; }
-  /// @param x [N, in] float.  @param base_output [N, out], the frozen linear's output: the branch may
-  /// overwrite it.  @return [N, out]
+  /// What the frozen linear gets instead of x.  @param x [N, in]  @return [N, in]
+  virtual at::Tensor input(const at::Tensor& x) const { return x; }
+  /// @param x [N, in] float, as input() gave it.  @param base_output [N, out], the frozen linear's
+  /// output: the branch may overwrite it.  @return [N, out]
   virtual at::Tensor apply(const at::Tensor& x, const at::Tensor& base_output) const = 0;
   /// Whether it holds tensors that want a gradient; true costs a recomputation at worst.
   virtual bool is_trainable() const { return true; }
@@ -53,16 +55,19 @@ class Projection {
   void attach(std::shared_ptr<const ProjectionBranch> branch) { branch_ = std::move(branch); }
   void detach() { branch_.reset(); }
   bool is_trainable() const { return branch_ != nullptr && branch_->is_trainable(); }
+  bool is_adapted() const { return branch_ != nullptr; }
   /// Hugging Face path, "model.layers.0.self_attn.q_proj".
   const std::string& module() const { return module_; }
   std::int64_t in_features() const { return weight_.in_features(); }
   std::int64_t out_features() const { return weight_.out_features(); }
   /// [out, in] in fp32: the tensor itself, a copy of it when the base is quantised.
   at::Tensor weight() const { return weight_.dense(); }
+  const FrozenWeight& frozen() const { return weight_; }  ///< as the model keeps it
   const at::Tensor& bias() const { return bias_; }
   /// As checkpoints store it: weight(), or its transpose for a Conv1D.
   at::Tensor stored_weight() const;
-  void set_weight(at::Tensor weight) { weight_ = std::move(weight); }  ///< merging an adapter
+  void set_weight(FrozenWeight weight) { weight_ = std::move(weight); }  ///< an adapter's, or merged
+  void set_bias(at::Tensor bias) { bias_ = std::move(bias); }            ///< merging an adapter
 
  private:
   bool folds() const { return branch_ == nullptr || branch_->low_rank() != nullptr; }

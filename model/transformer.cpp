@@ -31,12 +31,13 @@ class Transformer final : public CausalLm {
   }
 
   at::Tensor head(const at::Tensor& h) const override {
-    return lora_linear(h, {head_weight(), {}, {}, {}, 1});
+    if (has_own_head()) return frame_.head.forward(h);
+    return lora_linear(h, {frame_.embedding.frozen(), {}, {}, {}, 1});
   }
 
   FrozenWeight head_weight() const override {
-    const FrozenWeight& own = frame_.head.second;
-    return own.defined() ? own : frame_.embedding.second;
+    if (!has_own_head()) return frame_.embedding.frozen();
+    return frame_.head.is_adapted() ? FrozenWeight() : frame_.head.frozen();
   }
 
   void set_gradient_checkpointing(bool on) override { gradient_checkpointing_ = on; }
@@ -46,6 +47,8 @@ class Transformer final : public CausalLm {
     for (const auto& block : blocks_) blocks.push_back(block->share());
     auto model = std::make_unique<Transformer>(frame_, std::move(blocks));
     for (Projection* projection : model->projections()) projection->detach();
+    model->frame_.embedding.detach();
+    model->frame_.head.detach();
     return model;
   }
 
@@ -56,8 +59,11 @@ class Transformer final : public CausalLm {
     return all;
   }
 
+  Embedding* embedding() override { return &frame_.embedding; }
+  Projection* output_head() override { return has_own_head() ? &frame_.head : nullptr; }
+
   std::vector<std::pair<std::string, at::Tensor>> parameters() const override {
-    NamedTensors all = {{frame_.embedding.first, frame_.embedding.second.dense()}};
+    NamedTensors all = {{frame_.embedding.module() + ".weight", frame_.embedding.weight()}};
     if (frame_.positions.second.defined()) all.push_back(frame_.positions);
     for (const auto& block : blocks_) {
       for (const Norm& norm : block->norms()) norm.list(all);
@@ -68,18 +74,20 @@ class Transformer final : public CausalLm {
       }
     }
     frame_.norm.list(all);
-    if (frame_.head.second.defined()) all.emplace_back(frame_.head.first, frame_.head.second.dense());
+    if (has_own_head()) all.emplace_back(frame_.head.module() + ".weight", frame_.head.weight());
     return all;
   }
 
   std::int64_t layers() const override { return static_cast<std::int64_t>(blocks_.size()); }
   std::int64_t kv_heads() const override { return frame_.kv_heads; }
   std::int64_t head_dim() const override { return frame_.head_dim; }
-  std::int64_t vocab_size() const override { return frame_.embedding.second.out_features(); }
+  std::int64_t vocab_size() const override { return frame_.embedding.frozen().out_features(); }
   std::int64_t max_positions() const override { return frame_.max_positions; }
   std::string config_json() const override { return frame_.config_json; }
 
  private:
+  bool has_own_head() const { return frame_.head.frozen().defined(); }
+
   /// [T] or [B, T]
   static at::Tensor positions_of(const TokenBatch& batch, const KvCache* cache) {
     if (batch.positions.defined()) return batch.positions;
@@ -97,7 +105,7 @@ class Transformer final : public CausalLm {
   }
 
   at::Tensor embed(const at::Tensor& ids, const at::Tensor& positions) const {
-    at::Tensor x = frame_.embedding.second.rows(ids.flatten());
+    at::Tensor x = frame_.embedding.forward(ids.flatten());
     if (frame_.embedding_scale != 1) x = x * frame_.embedding_scale;
     const at::Tensor& learned = frame_.positions.second;
     if (!learned.defined()) return x;

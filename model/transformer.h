@@ -15,12 +15,12 @@ namespace fennec {
 
 /// Everything of a decoder-only transformer but its layers. Names are those of the checkpoint.
 struct TransformerFrame {
-  std::pair<std::string, FrozenWeight> embedding;  ///< [V, D]
-  double embedding_scale = 1;                      ///< of what is looked up
-  std::pair<std::string, at::Tensor> positions;    ///< [P, D] learned, or undefined
-  std::optional<Rope> rope;                        ///< where positions are not learned
-  Norm norm;                                       ///< after the last layer
-  std::pair<std::string, FrozenWeight> head;       ///< [V, D]; undefined: the embedding is the head
+  Embedding embedding;                           ///< [V, D]
+  double embedding_scale = 1;                    ///< of what is looked up
+  std::pair<std::string, at::Tensor> positions;  ///< [P, D] learned, or undefined
+  std::optional<Rope> rope;                      ///< where positions are not learned
+  Norm norm;                                     ///< after the last layer
+  Projection head;                               ///< D to V; no weight: the embedding is the head
   std::int64_t kv_heads = 0, head_dim = 0, max_positions = 0;
   std::int64_t sliding_window =
       0;                    ///< tokens that layers with sliding attention see; 0: there are none

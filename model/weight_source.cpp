@@ -8,15 +8,20 @@ std::string matrix_precision(const std::string& base_precision, MatrixRole role)
   return role == MatrixRole::kTable && base_precision != "fp32" ? "int8" : base_precision;
 }
 
-NamedWeight take_table(WeightSource& source, std::string name, std::int64_t rows, std::int64_t width) {
-  FrozenWeight table = source.take_matrix(name, rows, width, MatrixRole::kTable);
-  return {std::move(name), std::move(table)};
-}
-
 Projection take_linear(WeightSource& source, const std::string& module, std::int64_t in,
                        std::int64_t out, bool has_bias) {
   FrozenWeight weight = source.take_matrix(module + ".weight", out, in, MatrixRole::kLinear);
   return {module, std::move(weight), has_bias ? source.take(module + ".bias", {out}) : at::Tensor()};
+}
+
+Embedding take_embedding(WeightSource& source, const std::string& module, std::int64_t vocabulary,
+                         std::int64_t width) {
+  return {module, source.take_matrix(module + ".weight", vocabulary, width, MatrixRole::kTable)};
+}
+
+Projection take_head(WeightSource& source, const std::string& module, std::int64_t width,
+                     std::int64_t vocabulary) {
+  return {module, source.take_matrix(module + ".weight", vocabulary, width, MatrixRole::kTable), {}};
 }
 
 Norm take_norm(WeightSource& source, const NormKind& kind, const std::string& module,

@@ -7,6 +7,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "model/embedding.h"
 #include "model/norm.h"
 #include "model/projection.h"
 
@@ -40,13 +41,17 @@ class WeightSource {
   virtual void finish(const std::function<bool(const std::string&)>& ignored) const = 0;
 };
 
-using NamedWeight = std::pair<std::string, FrozenWeight>;
-/// An embedding or head [rows, width].
-NamedWeight take_table(WeightSource& source, std::string name, std::int64_t rows, std::int64_t width);
-
 /// "<module>.weight" [out, in] and, with a bias, "<module>.bias" [out].
 Projection take_linear(WeightSource& source, const std::string& module, std::int64_t in,
                        std::int64_t out, bool has_bias);
+
+/// "<module>.weight" [V, D].
+Embedding take_embedding(WeightSource& source, const std::string& module, std::int64_t vocabulary,
+                         std::int64_t width);
+
+/// "<module>.weight" [V, D].
+Projection take_head(WeightSource& source, const std::string& module, std::int64_t width,
+                     std::int64_t vocabulary);
 
 /// "<module>.weight" [D] and, for layer norms, "<module>.bias" [D].
 Norm take_norm(WeightSource& source, const NormKind& kind, const std::string& module,
