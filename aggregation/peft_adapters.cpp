@@ -6,7 +6,6 @@
 #include <tuple>
 
 #include "core/error.h"
-#include "core/lora_scale.h"
 
 namespace fennec {
 namespace {
@@ -51,6 +50,7 @@ class Reader {
   std::string module_of(std::size_t m) const { return pairs_[m].module.substr(kPrefix.size()); }
 
   void check_config() const {
+    if (adapter_.config.type != PeftType::kLora) refuse("an (IA)3 adapter: it has no factors");
     if (adapter_.config.use_dora) refuse("a DoRA adapter: its magnitudes are no product of factors");
     if (first_ == nullptr) return;
     const std::string &base = adapter_.config.base_model_name_or_path,
@@ -119,7 +119,7 @@ PeftAdapters read_peft_adapters(const std::vector<std::filesystem::path>& direct
 
 void write_peft_adapter(const std::filesystem::path& directory, const PeftAdapters& like,
                         const std::vector<Factors>& modules) {
-  PeftLoraConfig config = like.config;
+  PeftConfig config = like.config;
   config.use_rslora = false;
   config.lora_dropout = 0;
   config.rank_pattern.clear();

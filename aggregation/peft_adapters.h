@@ -11,8 +11,8 @@ namespace fennec {
 /// PEFT LoRA directories as the clients of one aggregation, in wire-canonical form: s·B and A, so that
 /// ranks and scales may differ.
 struct PeftAdapters {
-  AdapterSet set;         ///< clients are named by their directories, ascending
-  PeftLoraConfig config;  ///< of the first directory: base model, target modules
+  AdapterSet set;     ///< clients are named by their directories, ascending
+  PeftConfig config;  ///< of the first directory: base model, target modules
 };
 
 /// Throws ConfigError naming directory and tensor when the directories do not fit each other (base

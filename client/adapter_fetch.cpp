@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "core/digest.h"
-#include "core/lora_layout.h"
 #include "core/safetensors.h"
 
 namespace fennec {
@@ -12,8 +11,12 @@ constexpr int kMostFaults = 3;
 constexpr std::size_t kHeaderBytesPerTensor = 1024;
 }  // namespace
 
-AdapterFetch::AdapterFetch(const Experiment& experiment, LayoutPtr layout, std::filesystem::path cache)
-    : experiment_(experiment), layout_(std::move(layout)), cache_(std::move(cache)) {}
+AdapterFetch::AdapterFetch(const Experiment& experiment, LayoutPtr layout,
+                           std::function<ParameterSet()> version_0, std::filesystem::path cache)
+    : experiment_(experiment),
+      layout_(std::move(layout)),
+      version_0_(std::move(version_0)),
+      cache_(std::move(cache)) {}
 
 Result<std::optional<ParameterSet>> AdapterFetch::begin(const RoundPlan& plan) {
   cancel();
@@ -32,7 +35,7 @@ Result<std::optional<ParameterSet>> AdapterFetch::begin(const RoundPlan& plan) {
 }
 
 Result<std::optional<ParameterSet>> AdapterFetch::seeded(const RoundPlan& plan) const {
-  ParameterSet adapter = initial_lora(layout_, Seed(experiment_.seed).child("adapter_init"));
+  ParameterSet adapter = version_0_();
   const std::string digest = to_hex(sha256(write_safetensors(to_views(adapter))));
   if (!plan.adapter_sha256.empty() && plan.adapter_sha256 != digest)
     return fail(ErrorCode::kMismatch, "version 0 of the adapter differs from the coordinator's");

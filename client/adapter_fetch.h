@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <optional>
 
 #include "client/adapter_cache.h"
@@ -12,7 +13,9 @@ namespace fennec {
 /// chunks. Sans-IO but for the cache. Io thread only.
 class AdapterFetch {
  public:
-  AdapterFetch(const Experiment& experiment, LayoutPtr layout, std::filesystem::path cache);
+  /// @param version_0  makes the adapter that every run with this experiment begins with
+  AdapterFetch(const Experiment& experiment, LayoutPtr layout, std::function<ParameterSet()> version_0,
+               std::filesystem::path cache);
 
   /// The adapter, when no transfer is needed; else nothing, and a transfer is under way. kMismatch:
   /// version 0 of the coordinator is another; kMalformed: an announced size that cannot be.
@@ -36,6 +39,7 @@ class AdapterFetch {
 
   const Experiment& experiment_;
   LayoutPtr layout_;
+  std::function<ParameterSet()> version_0_;
   AdapterCache cache_;
   RoundPlan plan_;
   std::optional<BulkReceiver> receiver_;

@@ -51,7 +51,7 @@ void AdapterShelf::attach(const std::string& name) {
   current_ = kBase;
   if (name == kBase) return;
   PeftAdapter& adapter = adapters_.at(name);
-  attachment_ = std::make_unique<LoraAttachment>(model_, adapter.tensors, adapter.config, false);
+  attachment_ = std::make_unique<AdapterAttachment>(model_, adapter.tensors, adapter.config, false);
   current_ = name;
 }
 

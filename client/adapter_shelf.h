@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/peft_directory.h"
-#include "lora/lora.h"
+#include "lora/adapter_attachment.h"
 #include "model/causal_lm.h"
 
 namespace fennec {
@@ -34,7 +34,7 @@ class AdapterShelf {
   std::map<std::string, PeftAdapter> adapters_;
   std::vector<std::string> order_ = {kBase};
   std::string current_ = kBase;
-  std::unique_ptr<LoraAttachment> attachment_;  ///< goes before what it refers to
+  std::unique_ptr<AdapterAttachment> attachment_;  ///< goes before what it refers to
 };
 
 }  // namespace fennec

@@ -8,9 +8,9 @@
 #include "client/base_precision.h"
 #include "client/commands.h"
 #include "client/loaded_model.h"
-#include "configs/experiment.h"
+#include "configs/adapter.h"
 #include "core/error.h"
-#include "core/lora_layout.h"
+#include "core/peft_directory.h"
 #include "core/progress.h"
 #include "data/example_io.h"
 #include "lora/trainer.h"
@@ -35,18 +35,12 @@ std::vector<Example> load_training_examples(const std::vector<std::string>& dire
   return all;
 }
 
-/// Version 0 of the adapter that a run with this configuration would have.
-ParameterSet new_adapter(const Experiment& experiment, const std::vector<LinearShape>& targets) {
-  return initial_lora(lora_layout(targets, experiment.lora.rank),
-                      Seed(experiment.seed).child("adapter_init"));
-}
-
 TrainReport train_adapter(const Experiment& experiment, const std::vector<Example>& examples,
-                          ParameterSet& adapter) {
+                          const ParameterSet& frozen, ParameterSet& adapter) {
   LoadedModel loaded = load_model(experiment.model.base, "", experiment.model.base_precision);
   const auto tokenized = tokenize_examples(
       loaded.tokenizer, examples, static_cast<std::size_t>(experiment.train.max_sequence_tokens));
-  Trainer trainer(*loaded.model, experiment.lora, experiment.train);
+  Trainer trainer(*loaded.model, experiment.lora, experiment.train, frozen);
   std::unique_ptr<Progress> progress;
   TrainHooks hooks;
   hooks.on_step = [&](std::int64_t step, std::int64_t total, double loss) {
@@ -64,6 +58,8 @@ void print_report(const TrainReport& report, const Options& options) {
     const nlohmann::ordered_json out = {{"out", options.out},
                                         {"steps", report.steps},
                                         {"num_examples", report.num_examples},
+                                        {"examples_offered", report.examples_offered},
+                                        {"examples_chosen", report.examples_chosen},
                                         {"supervised_tokens", report.supervised_tokens},
                                         {"first_loss", report.first_loss},
                                         {"last_loss", report.last_loss},
@@ -72,6 +68,8 @@ void print_report(const TrainReport& report, const Options& options) {
     fmt::print("{}\n", out.dump());
     return;
   }
+  if (report.examples_chosen < report.examples_offered)
+    fmt::print("{} of {} examples chosen\n", report.examples_chosen, report.examples_offered);
   fmt::print(
       "{} steps over {} examples, {} supervised tokens, {:.1f} s\nloss {:.3f} -> {:.3f} nats per "
       "token\nwritten to {}\n",
@@ -84,14 +82,12 @@ int run_train(const Options& options) {
   if (!options.base.empty()) experiment.model.base = options.base;
   if (!options.base_precision.empty()) experiment.model.base_precision = options.base_precision;
   const std::vector<Example> examples = load_training_examples(options.data);
-  const auto targets =
-      select_targets(linears_of_checkpoint(experiment.model.base), experiment.lora.target_modules);
-  ParameterSet adapter = new_adapter(experiment, targets);
-  const TrainReport report = train_adapter(experiment, examples, adapter);
-  PeftLoraConfig config = to_peft_config(experiment.lora, experiment.model.base,
-                                         peft_target_names(experiment.lora.target_modules, targets));
-  config.fan_in_fan_out = targets.front().conv1d;
-  write_peft_directory(options.out, config, adapter);
+  const AdapterPlan plan = plan_adapter(experiment, experiment.model.base);
+  const Seed seed = adapter_seed(experiment);  // version 0 of a run with this configuration
+  ParameterSet adapter = initial_adapter(plan, seed);
+  const ParameterSet frozen = frozen_adapter(plan, seed);
+  const TrainReport report = train_adapter(experiment, examples, frozen, adapter);
+  write_peft_directory(options.out, plan.config, complete_adapter(adapter, frozen));
   print_report(report, options);
   return 0;
 }

@@ -5,8 +5,8 @@
 
 #include "client/doctor_checks.h"
 #include "client/loaded_model.h"
+#include "configs/adapter.h"
 #include "core/base_digest.h"
-#include "core/lora_layout.h"
 #include "core/rng.h"
 #include "lora/trainer.h"
 
@@ -32,21 +32,19 @@ std::vector<TokenizedExample> random_examples(const CausalLm& model) {
 }
 
 std::string measure_training(const std::filesystem::path& base, CausalLm& model) {
-  const LoraConfig lora;
+  const Experiment defaults{};
   TrainConfig train;
   train.local_steps = kSteps;
   train.batch_tokens = static_cast<int>(kRows * kRowTokens);
   train.max_sequence_tokens = static_cast<int>(kRowTokens);
-  const auto layout =
-      lora_layout(select_targets(linears_of_checkpoint(base), lora.target_modules), lora.rank);
-  ParameterSet adapter = initial_lora(layout, Seed(1).child("adapter_init"));
+  ParameterSet adapter = initial_adapter(plan_adapter(defaults, base), adapter_seed(defaults));
   const auto examples = random_examples(model);
-  Trainer trainer(model, lora, train);
+  Trainer trainer(model, defaults.lora, train);
   const Result<TrainReport> report = trainer.train(adapter, examples, Seed(1));
   if (!report) throw std::runtime_error("a training step failed: " + report.error().message);
   const double tokens = static_cast<double>(kSteps * kRows * examples.front().ids.size());
   return fmt::format("{:.0f} tokens/s in training steps of rank {}",
-                     tokens / std::max(report->seconds, 1e-9), lora.rank);
+                     tokens / std::max(report->seconds, 1e-9), defaults.lora.rank);
 }
 
 }  // namespace

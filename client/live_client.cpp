@@ -17,6 +17,7 @@
 #include "client/run_log.h"
 #include "client/secure_seat.h"
 #include "client/state_directory.h"
+#include "configs/adapter.h"
 #include "core/log.h"
 #include "transport/client_link.h"
 
@@ -135,11 +136,14 @@ class LiveClient {
     experiment_ = parse_experiment(welcome.experiment_yaml, "the coordinator's experiment");
     if (!base_precision_.empty()) experiment_->model.base_precision = base_precision_;
     link_->set_timing(experiment_->transport.heartbeat_s, experiment_->transport.peer_timeout_s);
-    const LayoutPtr layout = adapter_layout(*experiment_, base_);
-    fetch_.emplace(*experiment_, layout, state_.adapters());
+    const AdapterPlan plan = plan_adapter(*experiment_, base_);
+    fetch_.emplace(
+        *experiment_, plan.layout,
+        [plan, seed = adapter_seed(*experiment_)] { return initial_adapter(plan, seed); },
+        state_.adapters());
     if (experiment_->privacy.secagg.is_on())
-      secure_.emplace(bundle_, *experiment_, layout, hello_.base_digest, state_.secure_memory(), log_,
-                      [this](Frame frame) { return link_->send(std::move(frame)); });
+      secure_.emplace(bundle_, *experiment_, plan.layout, hello_.base_digest, state_.secure_memory(),
+                      log_, [this](Frame frame) { return link_->send(std::move(frame)); });
     LocalWorkerEvents events;
     events.resumed = [this](RoundId round, std::int64_t step) { log_.resumed(round, step); };
     events.trained = [this](TrainedUpdate update) {

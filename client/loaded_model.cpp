@@ -11,8 +11,8 @@ AdaptedModel load_adapted_model(const std::filesystem::path& base, const std::fi
   AdaptedModel loaded{load_causal_lm(base, base_precision), nullptr, nullptr};
   if (adapter.empty()) return loaded;
   loaded.adapter = std::make_unique<PeftAdapter>(read_peft_directory(adapter));
-  loaded.attachment = std::make_unique<LoraAttachment>(*loaded.model, loaded.adapter->tensors,
-                                                       loaded.adapter->config, false);
+  loaded.attachment = std::make_unique<AdapterAttachment>(*loaded.model, loaded.adapter->tensors,
+                                                          loaded.adapter->config, false);
   return loaded;
 }
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "core/peft_directory.h"
-#include "lora/lora.h"
+#include "lora/adapter_attachment.h"
 #include "model/causal_lm.h"
 #include "model/tokenizer.h"
 
@@ -13,8 +13,8 @@ namespace fennec {
 /// A base model with, if asked for, an adapter attached to it.
 struct AdaptedModel {
   std::unique_ptr<CausalLm> model;
-  std::unique_ptr<PeftAdapter> adapter;        ///< null without one
-  std::unique_ptr<LoraAttachment> attachment;  ///< goes before what it refers to
+  std::unique_ptr<PeftAdapter> adapter;           ///< null without one
+  std::unique_ptr<AdapterAttachment> attachment;  ///< goes before what it refers to
 };
 
 /// The same with its tokenizer.

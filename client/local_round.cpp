@@ -7,21 +7,15 @@
 #include "aggregation/codec.h"
 #include "aggregation/travel.h"
 #include "core/digest.h"
-#include "core/lora_layout.h"
 #include "core/parameter_math.h"
+#include "lora/adapter_attachment.h"
 #include "lora/evaluation.h"
-#include "lora/lora.h"
 #include "model/causal_lm.h"
 #include "model/tokenizer.h"
 #include "privacy/clip.h"
 #include "privacy/grid_sum.h"
 
 namespace fennec {
-
-LayoutPtr adapter_layout(const Experiment& experiment, const std::filesystem::path& base) {
-  return lora_layout(select_targets(linears_of_checkpoint(base), experiment.lora.target_modules),
-                     experiment.lora.rank);
-}
 
 namespace {
 
@@ -46,11 +40,12 @@ void tell_nothing_else(UpdateOffer& offer) {
 }  // namespace
 
 LocalRound::LocalRound(const Experiment& experiment, CausalLm& model, const Tokenizer& tokenizer,
-                       const DeviceData& data, Noise noise)
+                       const DeviceData& data, const ParameterSet& frozen, Noise noise)
     : experiment_(experiment),
       model_(model),
       tokenizer_(tokenizer),
       data_(data),
+      frozen_(frozen),
       noise_(noise),
       train_(tokenize_examples(tokenizer, data.train,
                                static_cast<std::size_t>(experiment.train.max_sequence_tokens))) {}
@@ -63,7 +58,7 @@ Result<TrainedUpdate> LocalRound::train(const RoundPlan& plan, const ParameterSe
   if (half != Half::kBoth)
     hooks.trains = [half](const std::string& tensor) { return travels(tensor, half); };
   ParameterSet trained = adapter.clone();
-  Trainer trainer(model_, experiment_.lora, experiment_.train);
+  Trainer trainer(model_, experiment_.lora, experiment_.train, frozen_);
   const auto report = trainer.train(trained, train_, Seed(plan.seed), hooks);
   if (!report) return tl::unexpected<Error>(report.error());
   ParameterSet& delta = trained;
@@ -142,8 +137,8 @@ Result<EvaluationReport> LocalRound::evaluate(const RoundPlan& plan, const Param
   options.max_tokens = static_cast<std::size_t>(experiment_.train.max_sequence_tokens);
   options.stop = stop;
   ParameterSet attached = adapter.clone();
-  const LoraAttachment attachment(model_, attached, to_peft_config(experiment_.lora, "", {}),
-                                  /*trainable=*/false);
+  const AdapterAttachment attachment(model_, attached, attached_config(experiment_.lora),
+                                     /*trainable=*/false, frozen_);
   report.num_examples = static_cast<std::int64_t>(data_.test.size());
   report.metrics = fennec::evaluate(model_, tokenizer_, data_.test, options).to_sums();
   report.supervised_tokens = scored_tokens(report.metrics);

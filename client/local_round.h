@@ -29,11 +29,8 @@ struct TrainedUpdate {
   ParameterSet delta = {};
 };
 
-/// The adapter layout that an experiment means on a base model. Throws IoError, ConfigError.
-LayoutPtr adapter_layout(const Experiment& experiment, const std::filesystem::path& base);
-
 /// A device's part in a round: local data in, encoded and clipped delta or evaluation sums out. The
-/// same plan, data and adapter give the same bytes, up to local noise. Borrows the model and tokenizer;
+/// same plan, data and adapter give the same bytes, up to local noise. Borrows what it is made from;
 /// not thread-safe.
 class LocalRound {
  public:
@@ -41,8 +38,9 @@ class LocalRound {
   /// simulations.
   enum class Noise { kSystem, kSeeded };
 
+  /// @param frozen  the adapter tensors that no round changes (core/adapter_plan.h)
   LocalRound(const Experiment& experiment, CausalLm& model, const Tokenizer& tokenizer,
-             const DeviceData& data, Noise noise = Noise::kSystem);
+             const DeviceData& data, const ParameterSet& frozen, Noise noise = Noise::kSystem);
   ~LocalRound();
 
   /// Trains from `adapter` by the plan; only the half that the strategy lets travel is trained and
@@ -64,6 +62,7 @@ class LocalRound {
   CausalLm& model_;
   const Tokenizer& tokenizer_;
   const DeviceData& data_;
+  const ParameterSet& frozen_;
   Noise noise_;
   std::vector<TokenizedExample> train_;
 };

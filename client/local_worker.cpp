@@ -5,6 +5,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
+#include "configs/adapter.h"
 #include "core/log.h"
 #include "model/causal_lm.h"
 #include "model/tokenizer.h"
@@ -16,9 +17,11 @@ struct LocalWorker::Session {
   Session(const Experiment& experiment, const std::filesystem::path& base, const DeviceData& data)
       : model(load_causal_lm(base, experiment.model.base_precision)),
         tokenizer(Tokenizer::load(base)),
-        local(experiment, *model, tokenizer, data) {}
+        frozen(frozen_adapter(plan_adapter(experiment, base), adapter_seed(experiment))),
+        local(experiment, *model, tokenizer, data, frozen) {}
   std::unique_ptr<CausalLm> model;
   Tokenizer tokenizer;
+  ParameterSet frozen;
   LocalRound local;
 };
 

@@ -9,7 +9,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/peft_directory.h"
-#include "lora/lora.h"
+#include "lora/adapter_attachment.h"
 #include "model/save_checkpoint.h"
 
 namespace fennec {
@@ -78,7 +78,7 @@ Dtype write_merged_checkpoint(const MergedCheckpoint& request) {
     throw ConfigError("--out: " + out.string() + " is there already");
   const auto model = load_causal_lm(request.base);
   const PeftAdapter adapter = read_peft_directory(request.adapter);
-  merge_lora(*model, adapter.tensors, adapter.config);
+  merge_adapter(*model, adapter.tensors, adapter.config);
   const Dtype dtype = request.dtype ? *request.dtype : stored_dtype(request.base);
   StagedDirectory staged(out);
   save_checkpoint(*model, staged.path(), dtype);

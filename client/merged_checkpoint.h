@@ -11,8 +11,9 @@ struct MergedCheckpoint {
   std::optional<Dtype> dtype;  ///< kF32, kBf16 or kF16; absent: as the base is stored
 };
 
-/// Writes the base model with W + s·B·A in the place of each adapted W as a Hugging Face directory of
-/// its own, tokenizer and generation settings copied along. `out` appears as a whole or not at all.
+/// Writes the base model with its adapter merged into the weights, of whatever method, as a Hugging
+/// Face directory of its own, tokenizer and generation settings copied along. `out` appears as a whole
+/// or not at all.
 /// @return the dtype it was written in. Throws ConfigError when `out` is there already, IoError
 /// otherwise.
 Dtype write_merged_checkpoint(const MergedCheckpoint& request);

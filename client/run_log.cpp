@@ -46,14 +46,17 @@ void RunLog::resumed(RoundId round, std::int64_t step) const {
 
 void RunLog::trained(RoundId round, const TrainReport& report, std::int64_t payload_bytes) const {
   log::info(
-      "round {}: trained {} steps on {} tokens in {:.1f} s, loss {:.4f} to {:.4f} nats per token; "
+      "round {}: trained {} steps on {} tokens of {} of {} examples in {:.1f} s, loss {:.4f} to {:.4f} "
+      "nats per token; "
       "update of {} bytes",
-      round.value, report.steps, report.supervised_tokens, report.seconds, report.first_loss,
-      report.last_loss, payload_bytes);
+      round.value, report.steps, report.supervised_tokens, report.examples_chosen,
+      report.examples_offered, report.seconds, report.first_loss, report.last_loss, payload_bytes);
   if (json_)
     print({{"event", "trained"},
            {"round", round.value},
            {"steps", report.steps},
+           {"examples_offered", report.examples_offered},
+           {"examples_chosen", report.examples_chosen},
            {"supervised_tokens", report.supervised_tokens},
            {"seconds", report.seconds},
            {"first_loss", report.first_loss},

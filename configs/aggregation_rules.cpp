@@ -7,6 +7,8 @@
 
 #include "aggregation/codec_config.h"
 #include "aggregation/strategy_config.h"
+#include "core/model_family.h"
+#include "core/peft_config.h"
 
 namespace fennec {
 namespace {
@@ -98,6 +100,45 @@ std::vector<std::string> buffer_problems(const Experiment& e) {
   return out;
 }
 
+/// The first entry of lora.target_modules that is the token embedding of some family; empty = none.
+std::string embedding_target(const LoraConfig& lora) {
+  for (const std::string& target : lora.target_modules)
+    for (const ModelFamily& family : model_families())
+      if (ends_with_module(family.modules.embedding, target)) return target;
+  return "";
+}
+
+/// Strategies that treat the A and B of a pair apart, or together as a product, need an adapter of
+/// linears' pairs that are both trained.
+std::string method_problem(const Experiment& e) {
+  const StrategyTraits* strategy = find_strategy(e.aggregation.strategy);
+  if (strategy == nullptr) return "";
+  const bool takes_halves = strategy->travel != Travel::kBoth;
+  const bool takes_products = strategy->individual_updates && strategy->combining == Combining::kOwn;
+  if (!takes_halves && !takes_products) return "";
+  if (takes_halves && e.lora.method == "ffa_lora")
+    return fmt::format(
+        "aggregation.strategy: {} lets one half of each pair travel, and lora.method ffa_lora has but "
+        "one that is trained; use fedavg with ffa_lora, or {} with lora",
+        strategy->name, strategy->name);
+  if (e.lora.method == "ia3")
+    return fmt::format("aggregation.strategy: {} works on pairs A and B, which lora.method ia3 has not",
+                       strategy->name);
+  if (const std::string embedding = embedding_target(e.lora); !embedding.empty())
+    return fmt::format(
+        "aggregation.strategy: {} works on the pairs of linears, and lora.target_modules names the "
+        "token embedding '{}'; use fedavg with it",
+        strategy->name, embedding);
+  const bool has_only_pairs =
+      e.lora.method != "dora" && e.lora.method != "ffa_lora" && e.lora.modules_to_save.empty();
+  if (takes_products && !has_only_pairs)
+    return fmt::format(
+        "aggregation.strategy: {} works on products B·A alone: lora.method must be lora or lora_plus, "
+        "is {}, and lora.modules_to_save empty",
+        strategy->name, e.lora.method);
+  return "";
+}
+
 std::string optimizer_problem(const AggregationConfig& c) {
   const bool adaptive =
       std::find(kAdaptive.begin(), kAdaptive.end(), c.server_optimizer) != kAdaptive.end();
@@ -118,7 +159,8 @@ std::string optimizer_problem(const AggregationConfig& c) {
 
 std::vector<std::string> aggregation_problems(const Experiment& experiment) {
   const AggregationConfig& c = experiment.aggregation;
-  std::vector<std::string> out{strategy_problem(c), count_problem(experiment), optimizer_problem(c)};
+  std::vector<std::string> out{strategy_problem(c), count_problem(experiment),
+                               method_problem(experiment), optimizer_problem(c)};
   for (std::string& problem : buffer_problems(experiment)) out.push_back(std::move(problem));
   if (const std::string problem = rule_problem(c.rule); !problem.empty())
     out.push_back("aggregation.rule." + problem);

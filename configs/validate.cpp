@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <set>
 
 #include <fmt/format.h>
@@ -8,6 +9,8 @@
 #include "configs/experiment.h"
 #include "configs/validate_privacy.h"
 #include "configs/validate_secagg.h"
+#include "core/module_pattern.h"
+#include "core/peft_method.h"
 
 namespace fennec {
 namespace {
@@ -37,15 +40,69 @@ class Problems {
   std::vector<std::string> list;
 };
 
+std::string listed(const std::vector<std::string>& names) {
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+bool is_one_of(const std::string& name, const std::vector<std::string>& names) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+void check_patterns(Problems& p, const LoraConfig& lora) {
+  for (const auto& [key, pattern] : {std::pair("lora.rank_pattern", &lora.rank_pattern),
+                                     std::pair("lora.alpha_pattern", &lora.alpha_pattern)}) {
+    for (const auto& [regex, value] : *pattern) {
+      p.require(ModulePattern::compile(regex).has_value(),
+                fmt::format("{}: '{}' is not a regular expression", key, regex));
+      if (pattern == &lora.alpha_pattern)
+        p.require(value > 0, fmt::format("{}: '{}' must be greater than 0, is {}", key, regex, value));
+      else
+        p.require(value >= 1 && value <= 4096 && value == std::floor(value),
+                  fmt::format("{}: '{}' must be a whole number between 1 and 4096, is {}", key, regex,
+                              value));
+    }
+  }
+}
+
+void check_adapter(Problems& p, const LoraConfig& lora) {
+  p.require(is_one_of(lora.method, peft_method_names()),
+            fmt::format("lora.method: unknown method '{}'; known: {}", lora.method,
+                        listed(peft_method_names())));
+  p.within("lora.rank", lora.rank, 1, 4096);
+  p.positive("lora.alpha", lora.alpha);
+  p.at_least("lora.plus_ratio", lora.plus_ratio, 1.0);
+  p.require(!lora.target_modules.empty(),
+            "lora.target_modules must name at least one module or all-linear, is empty");
+  for (const int layer : lora.layers_to_transform) p.at_least("lora.layers_to_transform", layer, 0);
+  check_patterns(p, lora);
+  if (lora.method == "ia3")
+    p.require(lora.rank_pattern.empty() && lora.alpha_pattern.empty() && !lora.use_rslora &&
+                  lora.layers_to_transform.empty(),
+              "lora.method ia3 has no rank: rank_pattern, alpha_pattern, use_rslora and "
+              "layers_to_transform do not go with it");
+}
+
+void check_example_selection(Problems& p, const ExampleSelectionConfig& s) {
+  p.require(is_one_of(s.strategy, example_selection_names()),
+            fmt::format("train.selection: unknown selection '{}'; known: {}", s.strategy,
+                        listed(example_selection_names())));
+  p.require(s.share > 0 && s.share <= 1,
+            fmt::format("train.selection_share must be greater than 0 and at most 1, is {}", s.share));
+  p.below_one("train.selection_noise", s.noise_share);
+}
+
 void check_training(Problems& p, const Experiment& e) {
   p.require(!e.model.base.empty(), "model.base must name a directory, is empty");
   p.require(is_base_precision(e.model.base_precision), "model.base_precision must be one of " +
                                                            base_precisions() + "; is '" +
                                                            e.model.base_precision + "'");
-  p.within("lora.rank", e.lora.rank, 1, 4096);
-  p.positive("lora.alpha", e.lora.alpha);
-  p.require(!e.lora.target_modules.empty(),
-            "lora.target_modules must name at least one module or all-linear, is empty");
+  check_adapter(p, e.lora);
+  check_example_selection(p, e.train.selection);
+  p.require(is_one_of(e.train.optimizer, optimizer_names()),
+            fmt::format("train.optimizer: unknown optimizer '{}'; known: {}", e.train.optimizer,
+                        listed(optimizer_names())));
+  p.positive("train.mezo.learning_rate", e.train.mezo.learning_rate);
+  p.positive("train.mezo.epsilon", e.train.mezo.epsilon);
   p.positive("train.learning_rate", e.train.learning_rate);
   p.at_least("train.weight_decay", e.train.weight_decay, 0.0);
   p.below_one("train.beta1", e.train.beta1);
@@ -53,6 +110,8 @@ void check_training(Problems& p, const Experiment& e) {
   p.positive("train.epsilon", e.train.epsilon);
   p.at_least("train.clip_norm", e.train.clip_norm, 0.0);
   p.at_least("train.proximal_mu", e.train.proximal_mu, 0.0);
+  p.require(e.train.proximal_mu <= 0 || e.train.optimizer == "adamw",
+            "train.proximal_mu goes with train.optimizer adamw only, which is " + e.train.optimizer);
   p.at_least("train.warmup_steps", e.train.warmup_steps, 0);
   p.at_least("train.local_epochs", e.train.local_epochs, 0);
   p.at_least("train.local_steps", e.train.local_steps, 0);

@@ -1,13 +1,13 @@
 #include "coordinator/adapter_store.h"
 
 #include <charconv>
-#include <map>
 
 #include <fmt/format.h>
 
 #include "core/digest.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/peft_directory.h"
 #include "core/safetensors.h"
 
 namespace fennec {
@@ -17,6 +17,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kWeights = "adapter_model.safetensors";
+constexpr const char* kTrained = "trained.safetensors";  // where some tensors are frozen: the others
 constexpr const char* kMoments = "server_optimizer.safetensors";
 
 std::string moment_prefix(std::size_t index) { return fmt::format("moment.{}.", index); }
@@ -38,8 +39,21 @@ ParameterSet arrange(const Safetensors& file, const LayoutPtr& layout, const std
 
 }  // namespace
 
-AdapterStore::AdapterStore(fs::path dir, LayoutPtr layout, PeftLoraConfig config)
-    : dir_(std::move(dir)), layout_(std::move(layout)), config_(std::move(config)) {}
+AdapterStore::AdapterStore(fs::path dir, LayoutPtr layout, PeftConfig config, ParameterSet frozen)
+    : dir_(std::move(dir)),
+      layout_(std::move(layout)),
+      config_(std::move(config)),
+      frozen_(std::move(frozen)) {}
+
+AdapterStore AdapterStore::open(const fs::path& dir, const LayoutPtr& layout) {
+  PeftAdapter first = read_peft_directory(dir / "0000");
+  ParameterSet frozen = frozen_part(first.tensors, *layout);
+  return {dir, layout, std::move(first.config), std::move(frozen)};
+}
+
+fs::path AdapterStore::travelling_file(AdapterVersion version) const {
+  return directory(version) / (frozen_.size() == 0 ? kWeights : kTrained);
+}
 
 fs::path AdapterStore::directory(AdapterVersion version) const {
   return dir_ / fmt::format("{:04}", version.value);
@@ -59,14 +73,19 @@ AdapterStore::Stored AdapterStore::write(AdapterVersion version, const Parameter
       }
     write_file_atomically(dir / kMoments, write_safetensors(std::move(tensors)));
   }
-  write_peft_directory(dir, config_, adapter);
+  const fs::path travelling = travelling_file(version);
+  if (frozen_.size() == 0) {
+    write_peft_directory(dir, config_, adapter);
+  } else {
+    write_peft_directory(dir, config_, complete_adapter(adapter, frozen_));
+    write_file_atomically(travelling, write_safetensors(to_views(adapter)));
+  }
   sync_directory(dir_);
-  return {static_cast<std::int64_t>(fs::file_size(dir / kWeights)),
-          to_hex(sha256_file(dir / kWeights))};
+  return {static_cast<std::int64_t>(fs::file_size(travelling)), to_hex(sha256_file(travelling))};
 }
 
 ParameterSet AdapterStore::read(AdapterVersion version) const {
-  const fs::path file = directory(version) / kWeights;
+  const fs::path file = travelling_file(version);
   return arrange(Safetensors::open(file), layout_, "", file);
 }
 
@@ -81,7 +100,7 @@ std::vector<ParameterSet> AdapterStore::read_moments(AdapterVersion version) con
 }
 
 std::vector<std::byte> AdapterStore::file_bytes(AdapterVersion version) const {
-  return read_binary_file(directory(version) / kWeights);
+  return read_binary_file(travelling_file(version));
 }
 
 void AdapterStore::remove_after(AdapterVersion version) {
@@ -94,18 +113,6 @@ void AdapterStore::remove_after(AdapterVersion version) {
       orphans.push_back(entry.path());
   }
   for (const fs::path& orphan : orphans) fs::remove_all(orphan);
-}
-
-PeftLoraConfig peft_config(const LoraConfig& lora, const std::string& base,
-                           const std::vector<LinearShape>& targets) {
-  PeftLoraConfig out;
-  out.r = lora.rank;
-  out.lora_alpha = lora.alpha;
-  out.use_rslora = lora.use_rslora;
-  out.base_model_name_or_path = base;
-  out.target_modules = peft_target_names(lora.target_modules, targets);
-  out.fan_in_fan_out = !targets.empty() && targets.front().conv1d;
-  return out;
 }
 
 }  // namespace fennec

@@ -4,9 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "configs/experiment.h"
+#include "core/adapter_plan.h"
 #include "core/ids.h"
-#include "core/lora_layout.h"
 #include "core/parameter_set.h"
 #include "core/peft_directory.h"
 
@@ -15,10 +14,15 @@ namespace fennec {
 /// adapters/<version>/ in PEFT's layout, server optimizer moments beside it. Not thread-safe.
 class AdapterStore {
  public:
-  AdapterStore(std::filesystem::path dir, LayoutPtr layout, PeftLoraConfig config);
+  /// @param layout  of the trained tensors, which are what clients fetch
+  /// @param frozen  the tensors that stay as they start; each version's directory holds them too, so
+  ///                that it is a whole PEFT adapter
+  AdapterStore(std::filesystem::path dir, LayoutPtr layout, PeftConfig config, ParameterSet frozen);
+  /// Of a run that has a version 0. Throws IoError.
+  static AdapterStore open(const std::filesystem::path& dir, const LayoutPtr& layout);
 
   struct Stored {
-    std::int64_t bytes = 0;  ///< of adapter_model.safetensors, which is what clients fetch
+    std::int64_t bytes = 0;  ///< of the file that clients fetch
     std::string sha256;
   };
   /// On disk when it returns; an earlier attempt at this version is replaced.
@@ -26,19 +30,18 @@ class AdapterStore {
                const std::vector<const ParameterSet*>& moments);
   ParameterSet read(AdapterVersion version) const;  ///< throws IoError naming file and tensor
   std::vector<ParameterSet> read_moments(AdapterVersion version) const;  ///< empty when it has none
-  std::vector<std::byte> file_bytes(AdapterVersion version) const;       ///< adapter_model.safetensors
+  std::vector<std::byte> file_bytes(AdapterVersion version) const;  ///< the file that clients fetch
   void remove_after(AdapterVersion version);  ///< left behind by a commit that never happened
   std::filesystem::path directory(AdapterVersion version) const;
   const LayoutPtr& layout() const { return layout_; }
 
  private:
+  std::filesystem::path travelling_file(AdapterVersion version) const;
+
   std::filesystem::path dir_;
   LayoutPtr layout_;
-  PeftLoraConfig config_;
+  PeftConfig config_;
+  ParameterSet frozen_;
 };
-
-/// adapter_config.json of a run. "all-linear" is spelt out as PEFT does: the last names of the paths.
-PeftLoraConfig peft_config(const LoraConfig& lora, const std::string& base,
-                           const std::vector<LinearShape>& targets);
 
 }  // namespace fennec

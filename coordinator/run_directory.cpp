@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "configs/adapter.h"
 #include "coordinator/adapter_store.h"
 #include "coordinator/ledger.h"
 #include "coordinator/roster_file.h"
@@ -63,10 +64,9 @@ struct RemovedUnlessMoved {
 
 void fill(const RunDirectory& run, const Experiment& experiment) {
   const fs::path base = experiment.model.base;
-  const std::vector<LinearShape> targets =
-      select_targets(linears_of_checkpoint(base), experiment.lora.target_modules);
-  const LayoutPtr layout = lora_layout(targets, experiment.lora.rank);
-  check_secure_plan(experiment, layout);
+  const AdapterPlan plan = plan_adapter(experiment, base);
+  const Seed seed = adapter_seed(experiment);
+  check_secure_plan(experiment, plan.layout);
   fs::create_directories(run.adapters());
   make_private(run.updates());
   make_private(run.keys());
@@ -78,14 +78,14 @@ void fill(const RunDirectory& run, const Experiment& experiment) {
   if (port_is_open(experiment.transport.listen))
     write_file_atomically(run.endpoint(), with_port(experiment.transport.listen, free_port()) + "\n");
 
-  AdapterStore adapters(run.adapters(), layout, peft_config(experiment.lora, base.string(), targets));
-  const AdapterStore::Stored stored = adapters.write(
-      AdapterVersion{0}, initial_lora(layout, Seed(experiment.seed).child("adapter_init")), {});
+  AdapterStore adapters(run.adapters(), plan.layout, plan.config, frozen_adapter(plan, seed));
+  const AdapterStore::Stored stored =
+      adapters.write(AdapterVersion{0}, initial_adapter(plan, seed), {});
   const std::string hash = experiment_hash(experiment);
   const Sha256Digest name = sha256(keys.public_key + hash);  // unique: the server key is
   const RunIdentity identity{to_hex(name).substr(0, 16), hash, base_model_digest(base),
-                             layout->digest()};
-  Ledger::create(run.ledger(), identity, *layout,
+                             plan.layout->digest()};
+  Ledger::create(run.ledger(), identity, *plan.layout,
                  AdapterRow{AdapterVersion{0}, stored.bytes, stored.sha256});
   sync_directory(run.root);
 }

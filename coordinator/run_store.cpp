@@ -15,7 +15,7 @@ RunStore::RunStore(const RunDirectory& run, StepHook before_step)
     : experiment_(run.load_experiment()),
       before_step_(std::move(before_step)),
       ledger_(run.ledger()),
-      adapters_(run.adapters(), ledger_.layout(), read_peft_directory(run.adapters() / "0000").config),
+      adapters_(AdapterStore::open(run.adapters(), ledger_.layout())),
       updates_(run.updates()),
       updates_dir_(run.updates()),
       aggregator_(make_aggregator(experiment_.aggregation)),

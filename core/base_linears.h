@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace fennec {
@@ -14,6 +15,10 @@ struct LinearShape {
   bool peft_default = false;  ///< PEFT adapts it in this family unless told otherwise
   bool conv1d = false;        ///< stored [in, out]: PEFT's fan_in_fan_out
 };
+
+/// The number of the layer a module is in: the first component of its path that is a number; −1
+/// outside.
+std::int64_t layer_index(std::string_view module);
 
 /// The linears of a checkpoint, in module order, from its safetensors headers and config.json alone: no
 /// tensor data, no LibTorch, so the coordinator can lay out an adapter too. Paths are those of the

@@ -177,7 +177,8 @@ void FieldReader::operator()(const char* name, std::vector<double>& values, cons
   if (child != nullptr && expect_list(*child, path(name)))
     read_list(*child, path(name), values, errors_);
 }
-void FieldReader::operator()(const char* name, StringMap& values, const char*) {
+template <class T>
+void FieldReader::read_map(const char* name, std::vector<std::pair<std::string, T>>& values) {
   const Params* child = take(name);
   if (child == nullptr) return;
   if (child->kind != Params::Kind::kMap) {
@@ -187,9 +188,16 @@ void FieldReader::operator()(const char* name, StringMap& values, const char*) {
   }
   values.clear();
   for (const auto& [key, node] : child->map) {
-    values.emplace_back(key, "");
+    values.emplace_back(key, T{});
     read_scalar(node, path(name) + "." + key, values.back().second, errors_);
   }
+}
+
+void FieldReader::operator()(const char* name, StringMap& values, const char*) {
+  read_map(name, values);
+}
+void FieldReader::operator()(const char* name, NumberMap& values, const char*) {
+  read_map(name, values);
 }
 
 }  // namespace fennec

@@ -114,16 +114,24 @@ void FieldWriter::operator()(const char* name, const std::vector<int>& value, co
 void FieldWriter::operator()(const char* name, const std::vector<double>& value, const char*) {
   scalar(name, flow(value));
 }
-void FieldWriter::operator()(const char* name, const StringMap& value, const char*) {
-  if (value.empty()) {
+template <class T>
+void FieldWriter::write_map(const char* name, const std::vector<std::pair<std::string, T>>& values) {
+  if (values.empty()) {
     scalar(name, "{}");
     return;
   }
   begin(name);
-  for (const auto& [key, text] : value) {
+  for (const auto& [key, value] : values) {
     out_.append(static_cast<std::size_t>(indent_) + 2, ' ');
-    out_ += quote(key) + ": " + quote(text) + "\n";
+    out_ += quote(key) + ": " + text_of(value) + "\n";
   }
+}
+
+void FieldWriter::operator()(const char* name, const StringMap& value, const char*) {
+  write_map(name, value);
+}
+void FieldWriter::operator()(const char* name, const NumberMap& value, const char*) {
+  write_map(name, value);
 }
 
 // ---- FieldLister

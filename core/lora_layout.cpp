@@ -4,7 +4,9 @@
 #include <cmath>
 #include <set>
 
+#include "core/adapter_modules.h"
 #include "core/error.h"
+#include "core/peft_config.h"
 
 namespace fennec {
 namespace {
@@ -14,11 +16,6 @@ constexpr std::string_view kAllLinear = "all-linear", kPeftDefault = "peft-defau
 std::string_view leaf(std::string_view path) {
   const std::size_t dot = path.rfind('.');
   return dot == std::string_view::npos ? path : path.substr(dot + 1);
-}
-
-bool ends_with_module(std::string_view path, std::string_view tail) {
-  return path == tail || (path.size() > tail.size() && path.ends_with(tail) &&
-                          path[path.size() - tail.size() - 1] == '.');
 }
 
 bool matches(const LinearShape& linear, const std::string& entry) {
@@ -53,22 +50,15 @@ std::vector<LinearShape> select_targets(const std::vector<LinearShape>& linears,
   return out;
 }
 
-std::vector<std::string> peft_target_names(const std::vector<std::string>& target_modules,
-                                           const std::vector<LinearShape>& targets) {
-  const bool is_plain =
-      std::none_of(target_modules.begin(), target_modules.end(),
-                   [](const auto& entry) { return entry == kAllLinear || entry == kPeftDefault; });
-  if (is_plain) return target_modules;
-  std::set<std::string> names;
-  for (const LinearShape& target : targets) names.emplace(leaf(target.module));
-  return {names.begin(), names.end()};
+bool stands_for_several(std::string_view target) {
+  return target == kAllLinear || target == kPeftDefault;
 }
 
 std::string lora_a_name(const std::string& module) {
-  return "base_model.model." + module + ".lora_A.weight";
+  return adapter_tensor_name(module, AdapterRole::kLoraA);
 }
 std::string lora_b_name(const std::string& module) {
-  return "base_model.model." + module + ".lora_B.weight";
+  return adapter_tensor_name(module, AdapterRole::kLoraB);
 }
 
 LayoutPtr lora_layout(const std::vector<LinearShape>& targets, int rank) {

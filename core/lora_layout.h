@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base_linears.h"
@@ -15,10 +16,8 @@ namespace fennec {
 std::vector<LinearShape> select_targets(const std::vector<LinearShape>& linears,
                                         const std::vector<std::string>& target_modules);
 
-/// `target_modules` as PEFT spells it: the entries themselves, or the last names of the chosen linears
-/// where an entry is one of our words for several.
-std::vector<std::string> peft_target_names(const std::vector<std::string>& target_modules,
-                                           const std::vector<LinearShape>& targets);
+/// Whether an entry is one of the words for several linears, which adapter_config.json spells out.
+bool stands_for_several(std::string_view target);
 
 /// PEFT's tensor names: "base_model.model." + module + ".lora_A.weight" [R, in] / ".lora_B.weight"
 /// [out, R], A before B, in the order of `targets`.

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/files.h"
 
 namespace fennec {
 namespace {
@@ -22,11 +23,14 @@ constexpr std::array<Names, 4> kGptNeoXNames{"attention.query_key_value", "atten
                                              "mlp.dense_h_to_4h", "mlp.dense_4h_to_h"};
 constexpr std::array<Names, 1> kGptNeoXTargets{"query_key_value"};
 
-constexpr LayerLinears kLlamaLinears{"model.layers", kLlamaNames, kLlamaTargets, false};
-constexpr LayerLinears kGpt2Linears{"transformer.h", kGpt2Names, kGpt2Targets, true};
-constexpr LayerLinears kGptNeoXLinears{"gpt_neox.layers", kGptNeoXNames, kGptNeoXTargets, false};
+constexpr FamilyModules kLlamaModules{"model.embed_tokens", "lm_head",     "model.layers",
+                                      kLlamaNames,          kLlamaTargets, false};
+constexpr FamilyModules kGpt2Modules{"transformer.wte", "lm_head",    "transformer.h",
+                                     kGpt2Names,        kGpt2Targets, true};
+constexpr FamilyModules kGptNeoXModules{"gpt_neox.embed_in", "embed_out",     "gpt_neox.layers",
+                                        kGptNeoXNames,       kGptNeoXTargets, false};
 
-#define FENNEC_FAMILY(name, architecture, linears) ModelFamily{#name, architecture, linears},
+#define FENNEC_FAMILY(name, architecture, modules) ModelFamily{#name, architecture, modules},
 constexpr ModelFamily kFamilies[] = {FENNEC_MODEL_FAMILIES(FENNEC_FAMILY)};
 #undef FENNEC_FAMILY
 
@@ -75,6 +79,23 @@ const ModelFamily& family_of(const json& config, const std::string& where) {
   for (const ModelFamily& family : kFamilies)
     if (name == (by_type ? family.model_type : family.architecture)) return family;
   refuse(where, (by_type ? "model_type '" : "architecture '") + name + "' is not supported");
+}
+
+std::string full_module_path(std::string module, const FamilyModules& family) {
+  const std::string_view root = family.layers.substr(0, family.layers.find('.') + 1);
+  if (family.conv1d && module != family.head && !module.starts_with(root)) module.insert(0, root);
+  return module;
+}
+
+nlohmann::json read_model_config(const std::filesystem::path& base_dir) {
+  const std::filesystem::path file = base_dir / "config.json";
+  json config = json::parse(read_text_file(file), nullptr, false);
+  if (!config.is_object()) throw IoError(file.string() + ": not a JSON object");
+  return config;
+}
+
+const ModelFamily& family_of_directory(const std::filesystem::path& base_dir) {
+  return family_of(read_model_config(base_dir), (base_dir / "config.json").string());
 }
 
 }  // namespace fennec

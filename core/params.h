@@ -47,9 +47,10 @@ std::string unknown_name(const std::string& what, std::string_view name,
 //
 // Field types: bool, int, std::int64_t, std::uint64_t, double, std::string, std::vector<std::string>,
 // std::vector<int>, std::vector<double>, a struct with fields(), std::vector of such structs, and
-// std::vector<std::pair<std::string, std::string>> (an ordered free-form map).
+// std::vector<std::pair<std::string, std::string>> (an ordered free-form map), the same of doubles.
 
 using StringMap = std::vector<std::pair<std::string, std::string>>;
+using NumberMap = std::vector<std::pair<std::string, double>>;
 
 /// Fills a config struct from Params; collects every problem as "where: message" instead of stopping.
 class FieldReader {
@@ -67,6 +68,7 @@ class FieldReader {
   void operator()(const char* name, std::vector<int>& value, const char* doc = "");
   void operator()(const char* name, std::vector<double>& value, const char* doc = "");
   void operator()(const char* name, StringMap& value, const char* doc = "");
+  void operator()(const char* name, NumberMap& value, const char* doc = "");
   template <class T>
   void operator()(const char* name, T& value, const char* = "") {
     if (const Params* child = take(name)) read_struct(*child, path(name), value);
@@ -90,6 +92,8 @@ class FieldReader {
     fields(reader, value);
     reader.finish();
   }
+  template <class T>
+  void read_map(const char* name, std::vector<std::pair<std::string, T>>& values);
   const Params* take(const char* name);  ///< marks the key as known; null when absent or null
   std::string path(const char* name) const;
   bool expect_list(const Params& node, const std::string& path);
@@ -115,6 +119,7 @@ class FieldWriter {
   void operator()(const char* name, const std::vector<int>& value, const char* doc = "");
   void operator()(const char* name, const std::vector<double>& value, const char* doc = "");
   void operator()(const char* name, const StringMap& value, const char* doc = "");
+  void operator()(const char* name, const NumberMap& value, const char* doc = "");
   template <class T>
   requires requires(FieldWriter& v, T& c) { fields(v, c); }
   void operator()(const char* name, T& value, const char* = "") {
@@ -135,6 +140,8 @@ class FieldWriter {
   }
 
  private:
+  template <class T>
+  void write_map(const char* name, const std::vector<std::pair<std::string, T>>& values);
   void begin(const char* name);
   void begin_list(const char* name, bool empty);
   void begin_item();

@@ -18,10 +18,15 @@ std::span<float> contiguous_grad(const at::Tensor& tensor) {
 
 }  // namespace
 
-AdamW::AdamW(std::vector<at::Tensor> tensors, AdamWOptions options, std::vector<bool> decays)
-    : tensors_(std::move(tensors)), options_(options), decays_(std::move(decays)) {
+AdamW::AdamW(std::vector<at::Tensor> tensors, AdamWOptions options, std::vector<bool> decays,
+             std::vector<double> rates)
+    : tensors_(std::move(tensors)),
+      options_(options),
+      decays_(std::move(decays)),
+      rates_(std::move(rates)) {
   if (decays_.empty()) decays_.assign(tensors_.size(), true);
-  FENNEC_CHECK(decays_.size() == tensors_.size());
+  if (rates_.empty()) rates_.assign(tensors_.size(), 1.0);
+  FENNEC_CHECK(decays_.size() == tensors_.size() && rates_.size() == tensors_.size());
   std::size_t total = 0;
   for (const at::Tensor& tensor : tensors_) {
     FENNEC_CHECK(tensor.is_contiguous() && tensor.scalar_type() == at::kFloat && tensor.is_cpu());
@@ -40,13 +45,15 @@ void AdamW::step(double learning_rate) {
                      static_cast<float>(1 - options_.beta1),
                      static_cast<float>(1 - options_.beta2),
                      1.0F,
-                     static_cast<float>(learning_rate / bias1),
+                     1.0F,
                      static_cast<float>(1 / std::sqrt(bias2)),
                      static_cast<float>(options_.epsilon)};
   std::size_t offset = 0;
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
     const std::int64_t n = tensors_[i].numel();
-    scales.decay = decays_[i] ? static_cast<float>(1 - learning_rate * options_.weight_decay) : 1.0F;
+    const double rate = learning_rate * rates_[i];
+    scales.decay = decays_[i] ? static_cast<float>(1 - rate * options_.weight_decay) : 1.0F;
+    scales.step_size = static_cast<float>(rate / bias1);
     if (const auto grad = contiguous_grad(tensors_[i]); !grad.empty())
       adamw_row(n, scales, grad.data(), tensors_[i].data_ptr<float>(), m_.data() + offset,
                 v_.data() + offset);

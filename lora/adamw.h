@@ -20,7 +20,9 @@ struct AdamWOptions {
 class AdamW {
  public:
   /// @param decays  one flag a tensor: whether weight decay applies to it; empty = to all
-  AdamW(std::vector<at::Tensor> tensors, AdamWOptions options, std::vector<bool> decays = {});
+  /// @param rates  one factor a tensor, by which the learning rate is multiplied; empty = 1 everywhere
+  AdamW(std::vector<at::Tensor> tensors, AdamWOptions options, std::vector<bool> decays = {},
+        std::vector<double> rates = {});
 
   /// One step from the tensors' gradients; a tensor without one is left alone, as if its gradient were
   /// absent.
@@ -39,6 +41,7 @@ class AdamW {
   std::vector<at::Tensor> tensors_;
   AdamWOptions options_;
   std::vector<bool> decays_;
+  std::vector<double> rates_;
   std::vector<float> m_, v_;
   std::int64_t steps_ = 0;
 };

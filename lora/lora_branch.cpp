@@ -14,4 +14,9 @@ at::Tensor LoraBranch::apply(const at::Tensor& x, const at::Tensor& base_output)
   return base_output.addmm_(u, low_rank_.b.t(), /*beta=*/1, /*alpha=*/low_rank_.scale);
 }
 
+LinearWeights LoraBranch::merged(const Projection& base) const {
+  return {at::addmm(base.weight(), low_rank_.b, low_rank_.a, /*beta=*/1, /*alpha=*/low_rank_.scale),
+          base.bias()};
+}
+
 }  // namespace fennec

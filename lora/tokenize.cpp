@@ -83,6 +83,7 @@ TokenizedExample tokenize_example(const Tokenizer& tokenizer, const Example& exa
   TokenizedExample result = example.messages.empty() ? tokenize_completion(tokenizer, example)
                                                      : tokenize_conversation(tokenizer, example);
   shorten(result, tokenizer.bos(), max_tokens);
+  result.label = example.kind == TaskKind::kLabel ? example.task + example.completion : example.task;
   return result;
 }
 

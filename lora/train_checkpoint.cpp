@@ -34,15 +34,15 @@ std::vector<T> read(const Safetensors& file, std::string_view name, Dtype dtype)
 TrainCheckpoint read_checkpoint(const Safetensors& file) {
   TrainCheckpoint checkpoint;
   checkpoint.adapter = read<float>(file, "adapter", Dtype::kF32);
-  checkpoint.first_moment = read<float>(file, "first_moment", Dtype::kF32);
-  checkpoint.second_moment = read<float>(file, "second_moment", Dtype::kF32);
+  checkpoint.memory.first_moment = read<float>(file, "first_moment", Dtype::kF32);
+  checkpoint.memory.second_moment = read<float>(file, "second_moment", Dtype::kF32);
   const auto counts = read<std::int64_t>(file, "counts", Dtype::kI64);
   const auto losses = read<double>(file, "losses", Dtype::kF64);
   if (counts.size() != 4 || losses.size() != 3) throw IoError("not a training checkpoint");
   checkpoint.report.steps = counts[0];
   checkpoint.report.num_examples = counts[1];
   checkpoint.report.supervised_tokens = counts[2];
-  checkpoint.optimizer_steps = counts[3];
+  checkpoint.memory.steps = counts[3];
   checkpoint.report.first_loss = losses[0];
   checkpoint.report.last_loss = losses[1];
   checkpoint.loss_sum = losses[2];
@@ -51,19 +51,23 @@ TrainCheckpoint read_checkpoint(const Safetensors& file) {
 
 }  // namespace
 
-std::string training_identity(const ParameterSet& start, const std::vector<TokenizedExample>& examples,
-                              const LoraConfig& lora, const TrainConfig& train, Seed seed) {
+std::string training_identity(const ParameterSet& start, const ParameterSet& frozen,
+                              const std::vector<TokenizedExample>& examples, const LoraConfig& lora,
+                              const TrainConfig& train, Seed seed) {
   TrainConfig relevant = train;
   relevant.checkpoint_steps = 0;  // how often one saves changes nothing that is saved
   Sha256 hash;
   hash.update(start.layout()->digest());
   hash.update(start.bytes());
+  hash.update(frozen.bytes());
   hash.update(write_config(lora) + write_config(relevant));
   absorb(hash, seed.key());
   for (const TokenizedExample& example : examples) {
     absorb(hash, example.prompt_tokens);
     absorb(hash, example.ids.size());
     hash.update(std::as_bytes(std::span(example.ids)));
+    absorb(hash, example.label.size());
+    hash.update(example.label);
   }
   return to_hex(hash.finish());
 }
@@ -72,12 +76,12 @@ void save_train_checkpoint(const std::filesystem::path& file, const std::string&
                            const TrainCheckpoint& checkpoint) {
   const TrainReport& report = checkpoint.report;
   const std::array<std::int64_t, 4> counts{report.steps, report.num_examples, report.supervised_tokens,
-                                           checkpoint.optimizer_steps};
+                                           checkpoint.memory.steps};
   const std::array<double, 3> losses{report.first_loss, report.last_loss, checkpoint.loss_sum};
   const auto bytes =
       write_safetensors({view("adapter", Dtype::kF32, checkpoint.adapter),
-                         view("first_moment", Dtype::kF32, checkpoint.first_moment),
-                         view("second_moment", Dtype::kF32, checkpoint.second_moment),
+                         view("first_moment", Dtype::kF32, checkpoint.memory.first_moment),
+                         view("second_moment", Dtype::kF32, checkpoint.memory.second_moment),
                          view("counts", Dtype::kI64, counts), view("losses", Dtype::kF64, losses)},
                         {{"training", identity}});
   write_file_atomically(file, bytes);

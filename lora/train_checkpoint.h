@@ -9,6 +9,7 @@
 #include "core/parameter_set.h"
 #include "core/rng.h"
 #include "lora/lora_config.h"
+#include "lora/step_rule.h"
 #include "lora/trainer.h"
 
 namespace fennec {
@@ -16,15 +17,16 @@ namespace fennec {
 /// Everything local training needs to go on as if it had never stopped; the data position follows from
 /// the step.
 struct TrainCheckpoint {
-  std::vector<float> adapter, first_moment, second_moment;
-  TrainReport report;                ///< steps … last_loss so far; `seconds` is not kept
-  std::int64_t optimizer_steps = 0;  ///< fewer than report.steps when a batch had nothing to learn from
-  double loss_sum = 0;               ///< of the steps' losses, for the mean
+  std::vector<float> adapter;
+  StepMemory memory;    ///< fewer steps than the report when a batch had nothing to learn from
+  TrainReport report;   ///< steps … last_loss so far; nothing else is kept
+  double loss_sum = 0;  ///< of the steps' losses, for the mean
 };
 
 /// Hex digest of what a checkpoint belongs to: starting adapter, examples, configuration and seed.
-std::string training_identity(const ParameterSet& start, const std::vector<TokenizedExample>& examples,
-                              const LoraConfig& lora, const TrainConfig& train, Seed seed);
+std::string training_identity(const ParameterSet& start, const ParameterSet& frozen,
+                              const std::vector<TokenizedExample>& examples, const LoraConfig& lora,
+                              const TrainConfig& train, Seed seed);
 
 /// Atomic. Throws IoError.
 void save_train_checkpoint(const std::filesystem::path& file, const std::string& identity,

@@ -1,17 +1,15 @@
 #include "lora/trainer.h"
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
-#include <cmath>
 #include <string>
 #include <utility>
 
 #include "core/clock.h"
 #include "core/parameter_math.h"
-#include "lora/adamw.h"
-#include "lora/lora.h"
+#include "lora/adapter_attachment.h"
+#include "lora/example_scores.h"
 #include "lora/packing.h"
+#include "lora/step_rule.h"
 #include "lora/train_checkpoint.h"
 #include "model/causal_lm.h"
 #include "model/compute_memory.h"
@@ -20,37 +18,37 @@ namespace fennec {
 
 namespace {
 
-double learning_rate(const TrainConfig& config, std::int64_t step) {
-  if (step >= config.warmup_steps) return config.learning_rate;
-  return config.learning_rate * static_cast<double>(step + 1) / config.warmup_steps;
-}
-
-AdamWOptions adamw_options(const TrainConfig& config) {
-  return {config.beta1, config.beta2, config.epsilon, config.weight_decay};
-}
-
 /// One run of local training: the adapter attached, its optimizer, and how far it has come.
 class TrainingRun {
  public:
   TrainingRun(CausalLm& model, const LoraConfig& lora, const TrainConfig& config, ParameterSet& adapter,
-              const TrainHooks& hooks)
+              const ParameterSet& frozen, Seed seed, const TrainHooks& hooks)
       : model_(model),
         config_(config),
         adapter_(adapter),
-        attachment_(model, adapter, to_peft_config(lora, "", {}), /*trainable=*/true),
-        optimizer_(attachment_.tensors(), adamw_options(config)) {
+        attachment_(model, adapter, attached_config(lora), /*trainable=*/true, frozen) {
     model.set_gradient_checkpointing(config.gradient_checkpointing);
     if (config.gradient_checkpointing) return_freed_memory();
-    if (config.proximal_mu > 0) start_ = adapter.clone();
     for (std::size_t i = 0; hooks.trains && i < attachment_.tensors().size(); ++i)
       if (!hooks.trains(adapter.layout()->entries()[i].name))
         attachment_.tensors()[i].set_requires_grad(false);
+    rule_ = make_step_rule({model, adapter, attachment_, lora, config, seed});
+  }
+
+  /// The examples to train on, chosen by the adapter as it is now.
+  Result<std::vector<TokenizedExample>> select(const std::vector<TokenizedExample>& examples,
+                                               const std::stop_token& stop) const {
+    const auto scored =
+        score_examples(model_, examples, static_cast<std::size_t>(config_.batch_tokens), stop);
+    if (!scored) return tl::unexpected(scored.error());
+    std::vector<TokenizedExample> chosen;
+    for (const std::size_t index : select_examples(config_.selection, *scored))
+      chosen.push_back(examples[index]);
+    return chosen;
   }
 
   void resume_from(const TrainCheckpoint& saved) {
-    if (saved.adapter.size() != adapter_.size() ||
-        !optimizer_.restore(saved.first_moment, saved.second_moment, saved.optimizer_steps))
-      return;
+    if (saved.adapter.size() != adapter_.size() || !rule_->restore(saved.memory)) return;
     std::copy(saved.adapter.begin(), saved.adapter.end(), adapter_.values().begin());
     report_ = saved.report;
     report_.mean_loss = saved.loss_sum / static_cast<double>(std::max<std::int64_t>(report_.steps, 1));
@@ -59,70 +57,35 @@ class TrainingRun {
 
   TrainCheckpoint checkpoint() const {
     const auto values = std::as_const(adapter_).values();
-    const auto m = optimizer_.first_moment(), v = optimizer_.second_moment();
-    return {{values.begin(), values.end()},
-            {m.begin(), m.end()},
-            {v.begin(), v.end()},
-            report_,
-            optimizer_.steps(),
-            loss_sum_};
+    return {{values.begin(), values.end()}, rule_->memory(), report_, loss_sum_};
   }
 
   /// One optimizer step; the report then counts it. @return its loss, nats per supervised token
   Result<double> step(const TrainBatch& batch) {
-    optimizer_.zero_grad();
-    const LossSum loss = supervised_loss(model_, batch.tokens, batch.labels);
-    double mean = 0;
-    if (loss.positions > 0) {  // else nothing to learn from: the step passes without an update
-      const at::Tensor objective = loss.sum / static_cast<double>(loss.positions);
-      mean = objective.item<double>();
-      if (!std::isfinite(mean))
-        return fail(ErrorCode::kNumeric, "loss is not finite at step " + step_name());
-      objective.backward();
-      add_proximal_gradient();
-      if (!std::isfinite(clip_grad_norm(attachment_.tensors(), config_.clip_norm)))
-        return fail(ErrorCode::kNumeric, "gradient is not finite at step " + step_name());
-      optimizer_.step(learning_rate(config_, report_.steps));
-    }
-    count(batch, loss.positions, mean);
-    return mean;
+    const auto loss = rule_->step(batch, report_.steps);
+    if (!loss) return tl::unexpected(loss.error());
+    count(batch, *loss);
+    return loss->mean;
   }
 
   const TrainReport& report() const { return report_; }
 
  private:
-  std::string step_name() const { return std::to_string(report_.steps + 1); }
-
-  /// FedProx (Li et al., arXiv 1812.06127): ∇ μ/2·‖w − w_start‖² = μ·(w − w_start).
-  void add_proximal_gradient() {
-    if (start_.empty()) return;
-    const auto mu = static_cast<float>(config_.proximal_mu);
-    for (std::size_t i = 0; i < attachment_.tensors().size(); ++i) {
-      const at::Tensor grad = attachment_.tensors()[i].grad();
-      if (!grad.defined()) continue;
-      const ParameterEntry& entry = adapter_.layout()->entries()[i];
-      const std::span<float> gradient(grad.data_ptr<float>(), entry.size);
-      axpy(mu, std::as_const(adapter_).values(entry), gradient);
-      axpy(-mu, std::as_const(start_).values(entry), gradient);
-    }
-  }
-
-  void count(const TrainBatch& batch, std::int64_t positions, double loss) {
-    if (report_.steps == 0) report_.first_loss = loss;
+  void count(const TrainBatch& batch, const StepLoss& loss) {
+    if (report_.steps == 0) report_.first_loss = loss.mean;
     ++report_.steps;
     report_.num_examples += batch.num_examples;
-    report_.supervised_tokens += positions;
-    report_.last_loss = loss;
-    loss_sum_ += loss;
+    report_.supervised_tokens += loss.positions;
+    report_.last_loss = loss.mean;
+    loss_sum_ += loss.mean;
     report_.mean_loss = loss_sum_ / static_cast<double>(report_.steps);
   }
 
   CausalLm& model_;
   const TrainConfig& config_;
   ParameterSet& adapter_;
-  LoraAttachment attachment_;
-  AdamW optimizer_;
-  ParameterSet start_;  ///< what the proximal term pulls to; empty without one
+  AdapterAttachment attachment_;
+  std::unique_ptr<StepRule> rule_;
   TrainReport report_;
   double loss_sum_ = 0;
 };
@@ -133,25 +96,33 @@ struct Trainer::State {
   CausalLm& model;
   LoraConfig lora;
   TrainConfig config;
+  const ParameterSet& frozen;
 
   Result<TrainReport> train(ParameterSet& adapter, const std::vector<TokenizedExample>& examples,
                             Seed seed, const TrainHooks& hooks) const;
 };
 
-Trainer::Trainer(CausalLm& model, const LoraConfig& lora, const TrainConfig& train)
-    : state_(new State{model, lora, train}) {}
+Trainer::Trainer(CausalLm& model, const LoraConfig& lora, const TrainConfig& train,
+                 const ParameterSet& frozen)
+    : state_(new State{model, lora, train, frozen}) {}
 Trainer::~Trainer() = default;
 
 Result<TrainReport> Trainer::State::train(ParameterSet& adapter,
                                           const std::vector<TokenizedExample>& examples, Seed seed,
                                           const TrainHooks& hooks) const {
   const bool saves = !hooks.checkpoint.empty();
-  const std::string identity = saves ? training_identity(adapter, examples, lora, config, seed) : "";
-  TrainingRun run(model, lora, config, adapter, hooks);
+  const std::string identity =
+      saves ? training_identity(adapter, frozen, examples, lora, config, seed) : "";
+  TrainingRun run(model, lora, config, adapter, frozen, seed, hooks);
+  Result<std::vector<TokenizedExample>> chosen;
+  if (selects(config.selection))
+    chosen = run.select(examples, hooks.stop);  // by the adapter of the round
+  if (!chosen) return tl::unexpected(chosen.error());
+  const auto& used = selects(config.selection) ? *chosen : examples;
   if (saves)
     if (const auto saved = load_train_checkpoint(hooks.checkpoint, identity)) run.resume_from(*saved);
 
-  BatchSchedule schedule(examples, config, seed);
+  BatchSchedule schedule(used, config, seed);
   while (run.report().steps < schedule.total_steps()) {
     if (hooks.stop.stop_requested()) {
       if (saves) save_train_checkpoint(hooks.checkpoint, identity, run.checkpoint());
@@ -168,7 +139,10 @@ Result<TrainReport> Trainer::State::train(ParameterSet& adapter,
   }
   if (!all_finite(std::as_const(adapter).values()))
     return fail(ErrorCode::kNumeric, "the trained adapter is not finite");
-  return run.report();
+  TrainReport report = run.report();
+  report.examples_offered = static_cast<std::int64_t>(examples.size());
+  report.examples_chosen = static_cast<std::int64_t>(used.size());
+  return report;
 }
 
 Result<TrainReport> Trainer::train(ParameterSet& adapter, const std::vector<TokenizedExample>& examples,

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/adapter_plan.h"
 #include "core/error.h"
 #include "core/parameter_set.h"
 #include "core/rng.h"
@@ -25,6 +26,7 @@ class CausalLm;
 struct TokenizedExample {
   std::vector<TokenId> ids;
   std::size_t prompt_tokens = 0;  ///< ids before this are context (label −100)
+  std::string label = {};         ///< the task, and its answer if that is a label: for selection
 };
 
 /// @param max_tokens  a longer example loses the start of its prompt. Throws ConfigError when a
@@ -41,6 +43,7 @@ struct TrainReport {
   std::int64_t supervised_tokens = 0;                   ///< summed over steps
   double first_loss = 0, last_loss = 0, mean_loss = 0;  ///< nats per supervised token
   double seconds = 0;
+  std::int64_t examples_offered = 0, examples_chosen = 0;  ///< what selection left of them
 };
 
 struct TrainHooks {
@@ -51,13 +54,15 @@ struct TrainHooks {
   std::function<bool(const std::string& tensor)> trains;
 };
 
-/// Local steps of AdamW on an adapter attached to a frozen model. The same (adapter, examples, config,
-/// seed) give the same bits with any interruption and resume. Owns nothing of the model; not
-/// thread-safe.
+/// Local steps on an adapter attached to a frozen model, by train.optimizer. The same (adapter,
+/// examples, config, seed) give the same bits with any interruption and resume. Owns nothing of the
+/// model; not thread-safe.
 class Trainer {
  public:
   /// @param model  frozen; the trainer attaches the adapter and detaches it in its destructor
-  Trainer(CausalLm& model, const LoraConfig& lora, const TrainConfig& train);
+  /// @param frozen  tensors of the adapter that are not trained; outlives the trainer
+  Trainer(CausalLm& model, const LoraConfig& lora, const TrainConfig& train,
+          const ParameterSet& frozen = kNothingFrozen);
   ~Trainer();
   /// Trains `adapter` in place. kBudget when stopped, kNumeric on a non-finite loss or a tensor-library
   /// failure; `adapter` is then unspecified and the checkpoint, if any, stands.

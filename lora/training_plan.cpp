@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <set>
 #include <string_view>
 
 namespace fennec {
@@ -54,9 +55,11 @@ std::string fewer_targets(TrainingChoice& choice, const std::vector<LinearShape>
   const std::vector<std::string> usual = {"peft-default"};
   if (choice.lora.target_modules == usual) return "";
   choice.lora.target_modules = usual;
+  std::set<std::string> last_names;
+  for (const LinearShape& target : select_targets(linears, usual))
+    last_names.insert(target.module.substr(target.module.rfind('.') + 1));
   std::string names;
-  for (const std::string& name : peft_target_names(usual, select_targets(linears, usual)))
-    names += (names.empty() ? "" : ", ") + name;
+  for (const std::string& name : last_names) names += (names.empty() ? "" : ", ") + name;
   return "adapters on " + names + " only";
 }
 

@@ -4,9 +4,8 @@
 #include <thread>
 #include <utility>
 
-#include "client/local_round.h"
+#include "configs/adapter.h"
 #include "core/clock.h"
-#include "core/lora_layout.h"
 #include "simulations/device_data.h"
 #include "simulations/model_workload.h"
 
@@ -31,7 +30,7 @@ SimulationResult run_experiment(const Experiment& experiment, RunOutput& output,
   const std::vector<Device> devices =
       make_population(experiment.simulation, workload.data_sets(), seed.child("population"));
   ParameterSet initial =
-      initial_lora(adapter_layout(experiment, experiment.model.base), seed.child("adapter_init"));
+      initial_adapter(plan_adapter(experiment, experiment.model.base), adapter_seed(experiment));
   const std::size_t threads = training_threads(experiment.simulation);
   output.begin(devices, data_sets, threads);
   SimulationEvents events = output.events();

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "client/local_round.h"
+#include "configs/adapter.h"
+#include "data/example_selection.h"
 #include "model/causal_lm.h"
 #include "simulations/device_data.h"
 
@@ -16,8 +18,12 @@ namespace {
 class ModelWork final : public LocalWork {
  public:
   ModelWork(const Experiment& experiment, std::unique_ptr<CausalLm> model, const Tokenizer& tokenizer,
-            const std::vector<DeviceData>& sets)
-      : experiment_(experiment), model_(std::move(model)), tokenizer_(tokenizer), sets_(sets) {}
+            const std::vector<DeviceData>& sets, const ParameterSet& frozen)
+      : experiment_(experiment),
+        model_(std::move(model)),
+        tokenizer_(tokenizer),
+        sets_(sets),
+        frozen_(frozen) {}
 
   Result<LocalUpdate> train(const RoundPlan& plan, const ParameterSet& base, const ParameterSet* error,
                             std::size_t data_set, const std::stop_token& stop) override {
@@ -42,7 +48,7 @@ class ModelWork final : public LocalWork {
   LocalRound& round_on(std::size_t data_set) {
     auto& round = rounds_[data_set];
     if (!round)
-      round = std::make_unique<LocalRound>(experiment_, *model_, tokenizer_, sets_[data_set],
+      round = std::make_unique<LocalRound>(experiment_, *model_, tokenizer_, sets_[data_set], frozen_,
                                            LocalRound::Noise::kSeeded);
     return *round;
   }
@@ -51,6 +57,7 @@ class ModelWork final : public LocalWork {
   std::unique_ptr<CausalLm> model_;
   const Tokenizer& tokenizer_;
   const std::vector<DeviceData>& sets_;
+  const ParameterSet& frozen_;
   std::map<std::size_t, std::unique_ptr<LocalRound>> rounds_;
 };
 
@@ -60,7 +67,9 @@ ModelWorkload::ModelWorkload(const Experiment& experiment, std::vector<DeviceDat
     : experiment_(experiment),
       sets_(std::move(sets)),
       base_(load_causal_lm(experiment.model.base, experiment.model.base_precision)),
-      tokenizer_(Tokenizer::load(experiment.model.base)) {
+      tokenizer_(Tokenizer::load(experiment.model.base)),
+      frozen_(
+          frozen_adapter(plan_adapter(experiment, experiment.model.base), adapter_seed(experiment))) {
   for (DeviceData& set : sets_) {
     thin_test_examples(set, static_cast<std::size_t>(experiment.simulation.evaluation_examples));
     names_.push_back(set.device_id);
@@ -86,11 +95,19 @@ std::int64_t ModelWorkload::train_tokens(std::size_t data_set) {
   const auto known = train_tokens_.find(data_set);
   if (known != train_tokens_.end()) return known->second;
   const TrainConfig& train = experiment_.train;
-  const std::int64_t tokens =
-      train.local_epochs > 0
-          ? train.local_epochs *
-                count_tokens(sets_[data_set].train, std::numeric_limits<std::int64_t>::max())
-          : train.local_steps * count_tokens(sets_[data_set].train, train.batch_tokens);
+  const bool scores = selects(train.selection);
+  const std::int64_t all =
+      train.local_epochs > 0 || scores
+          ? count_tokens(sets_[data_set].train, std::numeric_limits<std::int64_t>::max())
+          : 0;
+  std::int64_t tokens = train.local_epochs > 0 ? train.local_epochs * all
+                                               : train.local_steps * count_tokens(sets_[data_set].train,
+                                                                                  train.batch_tokens);
+  if (scores) {  // an epoch is shorter, but scoring is half a step over everything: forward only
+    if (train.local_epochs > 0)
+      tokens = static_cast<std::int64_t>(static_cast<double>(tokens) * train.selection.share);
+    tokens += all / 2;
+  }
   return train_tokens_.emplace(data_set, tokens).first->second;
 }
 
@@ -103,7 +120,7 @@ std::int64_t ModelWorkload::evaluation_tokens(std::size_t data_set) {
 }
 
 std::unique_ptr<LocalWork> ModelWorkload::make_work() {
-  return std::make_unique<ModelWork>(experiment_, base_->share(), tokenizer_, sets_);
+  return std::make_unique<ModelWork>(experiment_, base_->share(), tokenizer_, sets_, frozen_);
 }
 
 }  // namespace fennec

@@ -38,6 +38,7 @@ class ModelWorkload final : public Workload {
   std::vector<std::string> names_;
   std::unique_ptr<CausalLm> base_;
   Tokenizer tokenizer_;
+  ParameterSet frozen_;  ///< adapter tensors that no round changes
   std::map<std::size_t, std::int64_t> train_tokens_, evaluation_tokens_;  ///< counted so far
 };
 

@@ -5,13 +5,14 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "coordinator/adapter_store.h"
+#include "configs/adapter.h"
 #include "coordinator/record_output.h"
 #include "coordinator/report.h"
 #include "coordinator/round_figures.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "core/peft_directory.h"
 
 namespace fennec {
 namespace {
@@ -133,10 +134,10 @@ void RunOutput::write_report(const SimulationResult& result) const {
 }
 
 void RunOutput::finish(const SimulationResult& result, double elapsed_s) {
-  const auto targets =
-      select_targets(linears_of_checkpoint(experiment_.model.base), experiment_.lora.target_modules);
-  write_peft_directory(directory_ / "adapter",
-                       peft_config(experiment_.lora, experiment_.model.base, targets), result.adapter);
+  const AdapterPlan plan = plan_adapter(experiment_, experiment_.model.base);
+  write_peft_directory(
+      directory_ / "adapter", plan.config,
+      complete_adapter(result.adapter, frozen_adapter(plan, adapter_seed(experiment_))));
   write_report(result);
   const std::string adapter = (directory_ / "adapter").string(),
                     report = (directory_ / "report.html").string();

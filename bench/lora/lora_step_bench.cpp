@@ -19,7 +19,8 @@
 #include "bench/lora/step_clock.h"
 #include "core/error.h"
 #include "core/files.h"
-#include "lora/lora.h"
+#include "core/peft_directory.h"
+#include "lora/trainer.h"
 #include "model/compute_threads.h"
 #include "model/model_config.h"
 #include "model/save_checkpoint.h"
@@ -175,11 +176,9 @@ void export_to(const std::string& name, const std::filesystem::path& dir, int st
   setup.train.local_steps = steps;
   std::filesystem::create_directories(dir / "adapter");
   save_checkpoint(*setup.model, dir, Dtype::kF32);
-  write_peft_directory(
-      dir / "adapter",
-      to_peft_config(setup.lora, dir.string(),
-                     {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}),
-      setup.adapter);
+  PeftConfig config = to_peft_config(setup.lora, dir.string());
+  config.target_modules = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};
+  write_peft_directory(dir / "adapter", config, setup.adapter);
   BatchSchedule schedule(setup.examples, setup.train, Seed(4));
   std::vector<TrainBatch> batches;
   std::vector<TensorView> views;

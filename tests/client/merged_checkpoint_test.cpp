@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/peft_directory.h"
 #include "core/safetensors.h"
 #include "tests/client/program.h"
 #include "tests/support/shared.h"
@@ -118,4 +119,31 @@ TEST_CASE("command line: an exported checkpoint has the logits of base and adapt
     CHECK(max_difference(attached, plain) > 1e-2);
   }
   CHECK(run_client("export --base . --adapter . --out x --dtype int4").exit_code == 2);
+}
+
+TEST_CASE(
+    "command line: a portable adapter has its whole scale in B and does the same; GPT-2 has none") {
+  FENNEC_NEEDS_SHARED("golden/qwen3");
+  const test::TempDir dir;
+  const std::string base = test::shared("golden/qwen3").string(), adapter = base + "/adapter_all",
+                    portable = (dir / "p").string();
+  const auto exported = run_client("export --portable --adapter " + adapter + " --out " + portable);
+  CAPTURE(exported.err);
+  REQUIRE(exported.exit_code == 0);
+  const PeftConfig config = read_adapter_config(portable);
+  CHECK(config.lora_alpha == config.r);
+  const auto logits = [&](const std::string& directory, const char* file) {
+    const auto run = run_client("logits --base " + base + " --adapter " + directory +
+                                " --ids 3,17,95,4,4,60 --out " + (dir / file).string());
+    CAPTURE(run.err);
+    REQUIRE(run.exit_code == 0);
+    return values_of(Safetensors::open(dir / file), "logits");
+  };
+  CHECK(max_difference(logits(adapter, "a"), logits(portable, "b")) < 1e-4);
+  const std::string gpt2 = test::shared("golden/gpt2/adapter_all").string();
+  const auto refused =
+      run_client("export --portable --adapter " + gpt2 + " --out " + (dir / "g").string());
+  CHECK(refused.exit_code != 0);
+  CHECK(refused.err.find("export the merged model instead") != std::string::npos);
+  CHECK(run_client("export --portable --base x --adapter x --out x").exit_code == 2);
 }

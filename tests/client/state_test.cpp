@@ -105,7 +105,8 @@ TEST_CASE("version 0 comes from the seed, later ones in chunks and then from the
   const test::TempDir dir;
   const LayoutPtr layout = small_layout();
   Experiment experiment;
-  AdapterFetch fetch(experiment, layout, dir.path());
+  AdapterFetch fetch(
+      experiment, layout, [&] { return some_adapter(layout); }, dir.path());
   RoundPlan plan;
   auto seeded = fetch.begin(plan);
   REQUIRE(seeded);

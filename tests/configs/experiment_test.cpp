@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "core/error.h"
+#include "core/peft_method.h"
 #include "tests/support/temp_dir.h"
 
 using namespace fennec;
@@ -172,4 +173,84 @@ TEST_CASE("a command line's overrides replace what the file says, and are named 
   CHECK(refused("rounds.total=0").find("--set rounds.total=0: rounds.total must be at least 1") == 0);
   CHECK(refused("rounds.total") == "--set rounds.total: expected key=value, as in rounds.total=3");
   CHECK(refused("rounds.total.x=1").find("no section") != std::string::npos);
+}
+
+TEST_CASE("adapter and training keys say what is wrong with them, and where") {
+  CHECK(refusal("lora:\n  method: dorra\n") ==
+        "x.yaml:2: lora.method: unknown method 'dorra'; known: lora, lora_plus, dora, ia3, ffa_lora");
+  CHECK(refusal("lora:\n  plus_ratio: 0.5\n") ==
+        "x.yaml:2: lora.plus_ratio must be at least 1, is 0.5");
+  CHECK(refusal("lora:\n  rank_pattern: {q_proj: 2.5}\n") ==
+        "x.yaml:2: lora.rank_pattern: 'q_proj' must be a whole number between 1 and 4096, is 2.5");
+  CHECK(refusal("lora:\n  rank_pattern: {\"(\": 2}\n") ==
+        "x.yaml:2: lora.rank_pattern: '(' is not a regular expression");
+  CHECK(refusal("lora:\n  alpha_pattern: {q_proj: 0}\n") ==
+        "x.yaml:2: lora.alpha_pattern: 'q_proj' must be greater than 0, is 0");
+  CHECK(refusal("lora:\n  alpha_pattern: {q_proj: x}\n") ==
+        "x.yaml:2: lora.alpha_pattern.q_proj must be a number, is 'x'");
+  CHECK(refusal("lora:\n  layers_to_transform: [0, -1]\n") ==
+        "x.yaml:2: lora.layers_to_transform must be at least 0, is -1");
+  CHECK(refusal("lora:\n  method: ia3\n  use_rslora: true\n").find("ia3 has no rank") !=
+        std::string::npos);
+  CHECK(refusal("train:\n  optimizer: sgd\n") ==
+        "x.yaml:2: train.optimizer: unknown optimizer 'sgd'; known: adamw, mezo");
+  CHECK(refusal("train:\n  mezo: {epsilon: 0}\n").find("train.mezo.epsilon must be greater than 0") !=
+        std::string::npos);
+  CHECK(refusal("train:\n  selection: best\n") ==
+        "x.yaml:2: train.selection: unknown selection 'best'; known: none, mixed, loss, el2n, ifd, "
+        "k_center");
+  CHECK(refusal("train:\n  selection_share: 0\n") ==
+        "x.yaml:2: train.selection_share must be greater than 0 and at most 1, is 0");
+}
+
+TEST_CASE("a strategy of halves or products needs an adapter of pairs that are both trained") {
+  const auto refused = [](const char* strategy, const char* lora) {
+    return refusal(std::string("aggregation:\n  strategy: ") + strategy + "\nlora: " + lora + "\n");
+  };
+  for (const char* strategy : {"ffa", "rolora"}) {
+    CAPTURE(std::string(strategy));
+    CHECK(refused(strategy, "{method: ffa_lora}").find("lets one half of each pair travel") !=
+          std::string::npos);
+    CHECK(refused(strategy, "{method: ia3}").find("works on pairs A and B") != std::string::npos);
+  }
+  CHECK(refused("flexlora", "{method: dora}").find("works on products B·A alone") != std::string::npos);
+  CHECK(refused("flexlora", "{modules_to_save: [lm_head]}").find("modules_to_save empty") !=
+        std::string::npos);
+  for (const char* strategy : {"ffa", "rolora", "flexlora", "lorafair"})
+    for (const char* embedding : {"embed_tokens", "wte", "gpt_neox.embed_in"}) {
+      CAPTURE(std::string(strategy));
+      CHECK(refused(strategy, ("{target_modules: [q_proj, " + std::string(embedding) + "]}").c_str())
+                .find("names the token embedding '" + std::string(embedding) + "'") !=
+            std::string::npos);
+    }
+  CHECK_NOTHROW(parse_experiment("lora: {target_modules: [q_proj, embed_tokens]}\n", "x"));
+  CHECK_NOTHROW(parse_experiment("aggregation: {strategy: rolora}\nlora: {method: dora}\n", "x"));
+  CHECK_NOTHROW(parse_experiment("aggregation: {strategy: fedavg}\nlora: {method: ffa_lora}\n", "x"));
+}
+
+TEST_CASE("the proximal term is AdamW's") {
+  CHECK(refusal("train:\n  optimizer: mezo\n  proximal_mu: 0.1\n") ==
+        "x.yaml:3: train.proximal_mu goes with train.optimizer adamw only, which is mezo");
+}
+
+TEST_CASE("patterns keep their order, and print as they are read") {
+  const Experiment e = parse_experiment(
+      "lora:\n  rank_pattern: {'layers\\.1\\.': 3, q_proj: 2}\n  layers_to_transform: [0, 2]\n", "x");
+  REQUIRE(e.lora.rank_pattern.size() == 2);
+  CHECK(e.lora.rank_pattern[0] == std::pair<std::string, double>("layers\\.1\\.", 3));
+  CHECK(to_yaml(parse_experiment(to_yaml(e), "again")) == to_yaml(e));
+}
+
+TEST_CASE("the key reference names every method, optimizer and selection") {
+  const auto doc_of = [](const std::string& key) {
+    for (const FieldDoc& row : experiment_keys())
+      if (row.key == key) return row.doc;
+    return std::string();
+  };
+  for (const std::string& name : peft_method_names())
+    CHECK(doc_of("lora.method").find(name) != std::string::npos);
+  for (const std::string& name : optimizer_names())
+    CHECK(doc_of("train.optimizer").find(name) != std::string::npos);
+  for (const std::string& name : example_selection_names())
+    CHECK(doc_of("train.selection").find(name) != std::string::npos);
 }

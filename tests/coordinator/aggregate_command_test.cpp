@@ -40,7 +40,7 @@ struct Made {
 };
 
 void write_adapter(const fs::path& dir, const Made& made) {
-  PeftLoraConfig config;
+  PeftConfig config;
   config.r = made.rank;
   config.lora_alpha = made.alpha;
   config.use_rslora = made.rslora;
@@ -224,7 +224,7 @@ TEST_CASE("aggregate: what does not fit is refused by directory and tensor, and 
   says(refused("--strategy flora", mixed.a.string() + " " + other.string()),
        other.string() + ": is an adapter of base model 'models/y'");
   ParameterSet fewer(lora_layout({kLinears[0]}, 4));
-  PeftLoraConfig config = read_peft_directory(mixed.a).config;
+  PeftConfig config = read_peft_directory(mixed.a).config;
   write_peft_directory(other, config, fewer);
   says(
       refused("--strategy flora", mixed.a.string() + " " + other.string()),

@@ -2,11 +2,13 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "coordinator/commands.h"
 #include "coordinator/round_figures.h"
 #include "core/error.h"
+#include "core/peft_directory.h"
 #include "tests/coordinator/small_run.h"
 #include "tests/support/temp_dir.h"
 
@@ -271,4 +273,29 @@ TEST_CASE("status and export: what the ledger holds") {
   CHECK(read_binary_file(dir / "out/adapter_model.safetensors") ==
         read_binary_file(run.adapters() / "0002/adapter_model.safetensors"));
   CHECK_THROWS_AS(export_adapter({run.root, dir / "out", std::int64_t{9}}), ConfigError);
+}
+
+TEST_CASE("where a half is frozen, every version is a whole PEFT adapter, and only the rest travels") {
+  const TempDir dir;
+  write_tiny_base(dir / "base");
+  Experiment experiment = small_experiment(dir / "base");
+  experiment.rounds.total = kRounds;
+  experiment.lora.method = "ffa_lora";
+  const RunDirectory run = make_run(dir, experiment);
+  run_with_crash(run, std::nullopt);
+  const PeftAdapter first = read_peft_directory(run.adapters() / "0000"),
+                    last = read_peft_directory(run.adapters() / "0002");
+  const AdapterStore store = AdapterStore::open(run.adapters(), Ledger(run.ledger()).layout());
+  const ParameterSet trained = store.read(AdapterVersion{2});
+  CHECK(trained.size() < last.tensors.size());
+  for (const ParameterEntry& entry : last.tensors.layout()->entries()) {
+    CAPTURE(entry.name);
+    const bool travels = entry.name.ends_with(".lora_B.weight");
+    CHECK((trained.layout()->find(entry.name) != nullptr) == travels);
+    CHECK(std::ranges::equal(last.tensors.values(entry), first.tensors.values(entry)) != travels);
+  }
+  CHECK(store.file_bytes(AdapterVersion{2}) == write_safetensors(to_views(trained)));
+  export_adapter({run.root, dir / "out", std::int64_t{2}});
+  CHECK(read_binary_file(dir / "out/adapter_model.safetensors") ==
+        read_binary_file(run.adapters() / "0002/adapter_model.safetensors"));
 }

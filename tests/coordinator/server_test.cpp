@@ -12,6 +12,7 @@
 
 #include "coordinator/commands.h"
 #include "coordinator/commit.h"
+#include "core/lora_layout.h"
 #include "tests/coordinator/loopback_client.h"
 #include "tests/support/temp_dir.h"
 

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <set>
 
+#include "core/adapter_plan.h"
 #include "core/error.h"
 #include "core/peft_directory.h"
 #include "core/safetensors.h"
@@ -137,14 +138,20 @@ TEST_CASE("peft-default is what PEFT adapts in each family, by the names it writ
     const auto& base = entry.first;
     const auto& names = entry.second;
     CAPTURE(base);
-    const auto linears = linears_of_checkpoint(shared("golden/" + base));
-    const auto targets = select_targets(linears, {"peft-default"});
+    const auto dir = shared("golden/" + base);
+    PeftConfig wanted;
+    wanted.target_modules = {"peft-default"};
+    const auto targets = select_targets(linears_of_checkpoint(dir), wanted.target_modules);
     CHECK(targets.size() == 2 * names.size());
-    CHECK(peft_target_names({"peft-default"}, targets) == names);
+    const AdapterPlan plan = plan_adapter(dir, wanted, peft_method("lora"));
+    CHECK(plan.config.target_modules == names);
+    CHECK(plan.config.fan_in_fan_out == (base == "gpt2"));
     CHECK(targets[0].conv1d == (base == "gpt2"));
   }
-  CHECK(peft_target_names({"c_fc", "mlp.c_proj"}, {}) ==
-        std::vector<std::string>{"c_fc", "mlp.c_proj"});
+  PeftConfig plain;
+  plain.target_modules = {"c_fc", "mlp.c_proj"};
+  const AdapterPlan plan = plan_adapter(shared("golden/gpt2"), plain, peft_method("lora"));
+  CHECK(plan.config.target_modules == plain.target_modules);
 }
 
 TEST_CASE("GPT-2 as the hub spells it has the linears of the model") {

@@ -24,8 +24,8 @@ ParameterSet small_adapter() {
   return initial_lora(lora_layout({{"model.layers.0.self_attn.q_proj", 6, 4}}, 2), Seed(1));
 }
 
-PeftLoraConfig small_config() {
-  PeftLoraConfig config;
+PeftConfig small_config() {
+  PeftConfig config;
   config.r = 2;
   config.lora_alpha = 4;
   config.base_model_name_or_path = "base";
@@ -166,7 +166,16 @@ TEST_CASE("broken tensors are refused, with the tensor's name") {
   CHECK(with({{a, {2, 6}}, {b, {4, 3}}}).find("disagree on the rank") != std::string::npos);
   CHECK(with({{a, {3, 6}}, {b, {4, 3}}}).find("has rank 3, but r is 2") != std::string::npos);
   CHECK(with({{a, {12}}, {b, {4, 2}}}).find("is not a matrix") != std::string::npos);
-  CHECK(with({{"x", {2}}}).find("no LoRA tensors") != std::string::npos);
+  CHECK(with({{"x", {2}}}).find("'x' is none of a LoRA, DoRA or (IA)3 adapter") != std::string::npos);
+  CHECK(with({}).find("no adapter tensors") != std::string::npos);
+  CHECK(with({{a, {2, 6}}, {b, {4, 2}}, {"base_model.model.m.lora_magnitude_vector", {4}}})
+            .find("although use_dora is false") != std::string::npos);
+  CHECK(with({{"base_model.model.m.lora_magnitude_vector", {4}}}).find("has no LoRA beside it") !=
+        std::string::npos);
+  CHECK(with({{"base_model.model.m.ia3_l", {4, 1}}}).find("another kind than peft_type says (LORA)") !=
+        std::string::npos);
+  CHECK(with({{"base_model.model.m.ia3_l", {4, 2}}}).find("is neither [out, 1] nor [1, in]") !=
+        std::string::npos);
   CHECK(with({{a, {2, 6}}, {b, {4, 2}}, {"base_model.model.m.lora_B.bias", {4}}}).find("lora_bias") !=
         std::string::npos);
   ParameterSet bad = small_adapter();

@@ -217,7 +217,7 @@ TEST_CASE("secure e2e: twelve devices, three die at different steps, the sum is 
   const ParameterSet start =
       initial_lora(federation.layout, Seed(federation.experiment.seed).child("adapter_init"));
   const ParameterSet made =
-      AdapterStore(federation.run.adapters(), federation.layout, {}).read(AdapterVersion{1});
+      AdapterStore::open(federation.run.adapters(), federation.layout).read(AdapterVersion{1});
   for (std::size_t k = 0; k < sum.size(); ++k) {
     const float mean = static_cast<float>(static_cast<double>(sum[k]) * (1.0 / (kScale * 9)));
     REQUIRE(made.values()[k] == start.values()[k] + mean);

@@ -2,11 +2,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/lora_layout.h"
+#include "core/adapter_plan.h"
 #include "core/peft_directory.h"
 #include "data/sensor_world.h"
+#include "lora/adapter_attachment.h"
 #include "lora/evaluation.h"
-#include "lora/lora.h"
 #include "lora/trainer.h"
 #include "tests/lora/stories.h"
 #include "tests/lora/tiny_llama.h"
@@ -63,7 +63,7 @@ double tuned_loss(const std::string& precision) {
   config.max_sequence_tokens = 256;
   REQUIRE(
       Trainer(*model, {}, config).train(adapter, tokenize_examples(tokenizer, train, 256), Seed(3)));
-  const LoraAttachment attached(*model, adapter, to_peft_config({}, "", {}), false);
+  const AdapterAttachment attached(*model, adapter, attached_config({}), false);
   return mean_loss(*model, tokenizer, held_out);
 }
 
@@ -106,19 +106,18 @@ TEST_CASE("base precision: an adapter trained over codes is a plain PEFT directo
   const test::TempDir dir;
   const auto model = load_causal_lm(sensor_tiny(), "int4");
   const Tokenizer tokenizer = Tokenizer::load(sensor_tiny());
-  const auto targets = select_targets(linears_of_checkpoint(sensor_tiny()), {"all-linear"});
-  ParameterSet adapter = initial_lora(lora_layout(targets, 4), Seed(2));
+  LoraConfig lora;
+  lora.rank = 4;
+  const AdapterPlan plan =
+      plan_adapter(sensor_tiny(), to_peft_config(lora, "base"), peft_method(lora.method));
+  ParameterSet adapter = initial_adapter(plan, Seed(2));
   TrainConfig config;
   config.local_steps = 1;
   config.max_sequence_tokens = 128;
-  LoraConfig lora;
-  lora.rank = 4;
   REQUIRE(Trainer(*model, lora, config)
               .train(adapter, tokenize_examples(tokenizer, world_examples("pump", 1, 4, Seed(1)), 128),
                      Seed(3)));
-  write_peft_directory(dir / "adapter",
-                       to_peft_config(lora, "base", peft_target_names({"all-linear"}, targets)),
-                       adapter);
+  write_peft_directory(dir / "adapter", plan.config, adapter);
   const PeftAdapter read = read_peft_directory(dir / "adapter");
   REQUIRE(read.tensors.layout()->entries().size() == adapter.layout()->entries().size());
   for (const ParameterEntry& entry : adapter.layout()->entries()) {

@@ -1,6 +1,6 @@
 #include <ATen/ATen.h>
 
-#include "lora/lora.h"
+#include "lora/adapter_attachment.h"
 #include "lora/packing.h"
 #include "tests/lora/tiny_llama.h"
 #include "tests/model/small_families.h"
@@ -13,7 +13,7 @@ namespace {
 
 std::vector<at::Tensor> gradients_of(CausalLm& model, const TrainBatch& batch, ParameterSet adapter,
                                      bool checkpointing) {
-  const LoraAttachment attached(model, adapter, to_peft_config({4, 8, false, {}}, "", {}), true);
+  const AdapterAttachment attached(model, adapter, attached_config({4, 8, false, {}}), true);
   model.set_gradient_checkpointing(checkpointing);
   supervised_loss(model, batch.tokens, batch.labels).sum.backward();
   std::vector<at::Tensor> gradients;

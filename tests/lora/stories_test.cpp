@@ -7,7 +7,7 @@
 #include "core/parameter_math.h"
 #include "core/peft_directory.h"
 #include "core/safetensors.h"
-#include "lora/lora.h"
+#include "lora/adapter_attachment.h"
 #include "lora/trainer.h"
 #include "tests/lora/stories.h"
 
@@ -43,7 +43,7 @@ TEST_CASE("stories260K: the gradients of the first step") {
   const auto dir = test::shared("pretrained/stories260K");
   const auto model = load_causal_lm(dir);
   PeftAdapter adapter = read_peft_directory(dir / "adapter_init");
-  const LoraAttachment attached(*model, adapter.tensors, adapter.config, true);
+  const AdapterAttachment attached(*model, adapter.tensors, adapter.config, true);
   auto ids = test::integers(Safetensors::open(dir / "expected_finetune.safetensors"), "batch");
   const TokenBatch batch{at::from_blob(ids.data(), {8, 64}, at::kLong), {}, {}};
   const LossSum loss = supervised_loss(*model, batch, batch.ids);
@@ -67,7 +67,7 @@ TEST_CASE("stories260K: the tuned adapter tells the tuned story") {
   const auto dir = test::shared("pretrained/stories260K");
   const auto model = load_causal_lm(dir);
   PeftAdapter adapter = read_peft_directory(dir / "adapter_tuned");
-  const LoraAttachment attached(*model, adapter.tensors, adapter.config, false);
+  const AdapterAttachment attached(*model, adapter.tensors, adapter.config, false);
   const Safetensors expected = Safetensors::open(dir / "expected_finetune.safetensors");
   const at::NoGradGuard no_grad;
   auto ids = test::integers(expected, "batch");

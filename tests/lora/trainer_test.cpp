@@ -256,15 +256,19 @@ TEST_CASE("a step without any supervised token passes without an update") {
 }
 
 TEST_CASE("tensors that are not trained stay bit for bit, and the others learn") {
-  Setup s;
-  ParameterSet adapter = s.start.clone();
-  TrainHooks hooks;
-  hooks.trains = [](const std::string& tensor) { return tensor.ends_with(".lora_B.weight"); };
-  REQUIRE(s.run(adapter, hooks));
-  for (const ParameterEntry& entry : adapter.layout()->entries()) {
-    const bool same =
-        std::ranges::equal(std::as_const(adapter).values(entry), std::as_const(s.start).values(entry));
-    CHECK(same == entry.name.ends_with(".lora_A.weight"));
+  for (const std::string& optimizer : optimizer_names()) {
+    CAPTURE(optimizer);
+    Setup s;
+    s.train.optimizer = optimizer;
+    ParameterSet adapter = s.start.clone();
+    TrainHooks hooks;
+    hooks.trains = [](const std::string& tensor) { return tensor.ends_with(".lora_B.weight"); };
+    REQUIRE(s.run(adapter, hooks));
+    for (const ParameterEntry& entry : adapter.layout()->entries()) {
+      const bool same = std::ranges::equal(std::as_const(adapter).values(entry),
+                                           std::as_const(s.start).values(entry));
+      CHECK(same == entry.name.ends_with(".lora_A.weight"));
+    }
   }
 }
 
@@ -288,4 +292,50 @@ TEST_CASE(
   const double off = distance(0), some = distance(0.1), much = distance(10);
   CHECK(some < off);
   CHECK(much < some);
+}
+
+TEST_CASE("a selection of everything trains as no selection does, a share of it on fewer examples") {
+  Setup s;
+  s.train.local_steps = 0;
+  s.train.local_epochs = 2;
+  ParameterSet all = s.start.clone(), whole = s.start.clone(), part = s.start.clone();
+  const auto plain = s.run(all);
+  REQUIRE(plain);
+  CHECK(plain->examples_chosen == 12);
+  CHECK(plain->examples_offered == 12);
+  s.train.selection = {"mixed", 1.0, 0.02};
+  REQUIRE(s.run(whole));
+  CHECK(equal(all, whole));
+  s.train.selection = {"mixed", 0.5, 0.0};
+  const auto chosen = s.run(part);
+  REQUIRE(chosen);
+  CHECK(chosen->examples_offered == 12);
+  CHECK(chosen->examples_chosen <= 6);
+  CHECK(chosen->num_examples == 2 * chosen->examples_chosen);
+  CHECK_FALSE(equal(all, part));
+  ParameterSet again = s.start.clone();
+  REQUIRE(s.run(again));
+  CHECK(equal(part, again));
+}
+
+TEST_CASE("a resumed run trains on the examples that the interrupted one chose") {
+  Setup s;
+  s.train.selection = {"mixed", 0.5, 0.0};
+  ParameterSet whole = s.start.clone();
+  REQUIRE(s.run(whole));
+  const test::TempDir dir;
+  TrainHooks hooks;
+  hooks.checkpoint = dir / "train.safetensors";
+  std::stop_source stop;
+  hooks.stop = stop.get_token();
+  hooks.on_step = [&](std::int64_t step, std::int64_t, double) {
+    if (step == 3) stop.request_stop();
+  };
+  ParameterSet adapter = s.start.clone();
+  REQUIRE_FALSE(s.run(adapter, hooks));
+  TrainHooks resume;
+  resume.checkpoint = hooks.checkpoint;
+  ParameterSet again = s.start.clone();
+  REQUIRE(s.run(again, resume));
+  CHECK(equal(again, whole));
 }

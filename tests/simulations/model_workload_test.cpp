@@ -9,65 +9,33 @@
 
 #include "aggregation/codec.h"
 #include "client/local_round.h"
+#include "configs/adapter.h"
 #include "core/files.h"
 #include "core/lora_layout.h"
 #include "core/parameter_math.h"
 #include "core/peft_directory.h"
-#include "lora/lora.h"
+#include "lora/adapter_attachment.h"
 #include "model/causal_lm.h"
-#include "model/compute_threads.h"
 #include "model/tokenizer.h"
 #include "simulations/run_output.h"
 #include "simulations/simulation.h"
+#include "tests/simulations/small_federation.h"
 #include "tests/support/shared.h"
 #include "tests/support/temp_dir.h"
 
 using namespace fennec;
 using fennec::test::shared;
+using fennec::test::small_experiment;
+using fennec::test::small_sets;
+using fennec::test::use_one_compute_thread;
 
 namespace {
 
-/// Devices whose answer is the word their numbers spell out: learnable in a few steps.
-std::vector<DeviceData> small_sets(std::size_t count) {
-  std::vector<DeviceData> sets(count);
-  for (std::size_t s = 0; s < count; ++s) {
-    sets[s].device_id = "rig" + std::to_string(s);
-    for (int i = 0; i < 12; ++i) {
-      const bool high = i % 2 == 0;
-      Example e;
-      e.device_id = sets[s].device_id;
-      e.prompt = "pressure " + std::to_string(high ? 90 + i : 10 + i) + " bar\nstate:";
-      e.completion = high ? " high" : " low";
-      e.task = "state";
-      e.kind = TaskKind::kLabel;
-      e.slots = {{"", "", {"high", "low"}}};
-      (i < 8 ? sets[s].train : sets[s].test).push_back(e);
-    }
-  }
-  return sets;
-}
-
-Experiment small_experiment() {
-  Experiment e;
-  e.name = "small";
-  e.model.base = shared("pretrained/stories260K").string();
-  e.lora.rank = 4;
-  e.train.local_steps = 3;
-  e.train.batch_tokens = 128;
-  e.train.max_sequence_tokens = 64;
-  e.train.learning_rate = 5e-3;
-  e.rounds.total = 3;
-  e.rounds.cohort_size = 3;
-  return e;
-}
-
 SimulationResult run(const Experiment& e, std::size_t threads, const SimulationEvents& events = {}) {
-  static const bool once = [] { return set_compute_threads(1), true; }();
-  (void)once;
+  use_one_compute_thread();
   ModelWorkload workload(e, small_sets(4));
   const auto devices = make_population(e.simulation, workload.data_sets(), Seed(e.seed));
-  ParameterSet initial =
-      initial_lora(adapter_layout(e, e.model.base), Seed(e.seed).child("adapter_init"));
+  ParameterSet initial = initial_adapter(plan_adapter(e, e.model.base), adapter_seed(e));
   return simulate(e, devices, workload, std::move(initial), threads, events);
 }
 
@@ -107,8 +75,8 @@ TEST_CASE(
   const PeftAdapter adapter = read_peft_directory(dir / "a" / "adapter");
   CHECK(adapter.config.r == 4);
   auto model = load_causal_lm(e.model.base);
-  ParameterSet tensors = arrange(adapter.tensors, adapter_layout(e, e.model.base), "adapter");
-  const LoraAttachment attachment(*model, tensors, adapter.config, false);
+  ParameterSet tensors = arrange(adapter.tensors, plan_adapter(e, e.model.base).layout, "adapter");
+  const AdapterAttachment attachment(*model, tensors, adapter.config, false);
   int rounds = 0;
   for_each_line(dir / "a" / "metrics.jsonl", [&](std::size_t, std::string_view line) {
     rounds += nlohmann::json::parse(line)["kind"] == "round";
@@ -128,11 +96,11 @@ TEST_CASE("local privacy: what leaves a device is clipped and noised, and nothin
   const auto model = load_causal_lm(e.model.base);
   const Tokenizer tokenizer = Tokenizer::load(e.model.base);
   const DeviceData data = small_sets(1)[0];
-  const LayoutPtr layout = adapter_layout(e, e.model.base);
+  const LayoutPtr layout = plan_adapter(e, e.model.base).layout;
   const ParameterSet start = initial_lora(layout, Seed(1));
   RoundPlan plan;
   plan.seed = 5;
-  const LocalRound seeded(e, *model, tokenizer, data, LocalRound::Noise::kSeeded);
+  const LocalRound seeded(e, *model, tokenizer, data, kNothingFrozen, LocalRound::Noise::kSeeded);
   const Result<TrainedUpdate> update = seeded.train(plan, start);
   REQUIRE(update);
   CHECK(update->offer.metrics.empty());
@@ -144,7 +112,7 @@ TEST_CASE("local privacy: what leaves a device is clipped and noised, and nothin
   const double expected = 0.02 * std::sqrt(static_cast<double>(layout->size()));
   CHECK(l2_norm(sent->values()) == doctest::Approx(expected).epsilon(0.05));
   CHECK((seeded.train(plan, start)->payload == update->payload));
-  const LocalRound live(e, *model, tokenizer, data);
+  const LocalRound live(e, *model, tokenizer, data, kNothingFrozen);
   CHECK((live.train(plan, start)->payload != live.train(plan, start)->payload));
 }
 
