@@ -18,9 +18,11 @@ BASES = [ROOT / "models/sensor-tiny", ROOT / "../shared/pretrained/stories260K"]
 def checks(fennec, base, work):
     yield "tokenizers: same ids and text", lambda: tokenizer_texts.compare(fennec, base)
     yield "transformers: same logits of the base model", lambda: adapters.compare_base(fennec, base, work)
-    yield "peft loads an adapter trained by Fennec, attached and merged", lambda: adapters.compare_ours(fennec, base, work)
-    for name, options in adapters.PEFT_VARIANTS.items():
-        yield f"Fennec loads an adapter that peft wrote ({name})", lambda o=options: adapters.compare_theirs(fennec, base, work, o)
+    for number, (name, lora) in enumerate(adapters.METHODS.items()):
+        yield (f"peft loads an adapter trained by Fennec, attached and merged ({name})",
+               lambda n=number, l=lora: adapters.compare_ours(fennec, base, work / f"ours{n}", l))
+    for name, config in adapters.PEFT_VARIANTS.items():
+        yield f"Fennec loads an adapter that peft wrote ({name})", lambda c=config: adapters.compare_theirs(fennec, base, work, c)
 
 
 def run(label, named_checks):
