@@ -65,6 +65,10 @@ TEST_CASE("secure aggregation rules: what needs single updates is refused by nam
     e.aggregation.strategy = weighs;
     CHECK(refuses(e, {"aggregation.strategy '" + std::string(weighs) + "'", "tell of themselves"}));
   }
+  Experiment buffered = secure();
+  buffered.aggregation.strategy = "fedbuff";
+  buffered.rounds.buffer_size = 4;
+  CHECK(refuses(buffered, {"aggregation.strategy 'fedbuff'", "every single update"}));
   Experiment e = secure();
   e.aggregation.robust = "median";
   CHECK(refuses(e, {"aggregation.robust 'median'", "groups of 3 or more"}));
