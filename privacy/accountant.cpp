@@ -95,6 +95,14 @@ PrivacyStatement statement_of(const std::string& mechanism, const std::string& u
     out.adversary = "everyone but the device itself, the coordinator included";
     return out;
   }
+  if (mechanism == "distributed") {
+    out.neighbouring = out.unit + " put to zero; who takes part is seen by all";
+    out.sampling = "none: each secure sum that is begun counts in full";
+    out.adversary =
+        "everyone but the device itself: the coordinator in league with the corrupt share of a cohort "
+        "included";
+    return out;
+  }
   out.sampling = mechanism == "tree" ? "none: each device contributes to at most one round"
                  : poisson           ? "Poisson, each device by itself, cohorts kept secret"
                                      : "none: cohorts of fixed size, each round counts in full";

@@ -17,14 +17,13 @@ constexpr std::size_t kBlock = kQuantizeBlock;
 
 std::size_t coded_values(const RingCoding& coding) { return coding.values + (coding.weighted ? 1 : 0); }
 
-/// Where value i stands among the checksums.
-std::size_t place_of(std::size_t i) { return i + i / kBlock; }
-
 std::int64_t as_signed(std::uint32_t element) {
   return static_cast<std::int64_t>(std::bit_cast<std::int32_t>(element));
 }
 
 }  // namespace
+
+std::size_t ring_place(std::size_t i) { return i + i / kBlock; }
 
 std::size_t RingCoding::length() const {
   const std::size_t n = coded_values(*this);
@@ -37,7 +36,7 @@ int largest_value_bits(std::uint32_t cohort) {
 
 Result<void> check_no_overflow(const RingCoding& coding, std::uint32_t cohort) {
   const int most = largest_value_bits(cohort);
-  if (coding.value_bits < 2 || coding.value_bits > most)
+  if (!coding.is_whole_ring() && (coding.value_bits < 2 || coding.value_bits > most))
     return fail(ErrorCode::kMismatch,
                 fmt::format("values of {} bits: between 2 and {} fit a sum over {} clients in 32 bits",
                             coding.value_bits, most, cohort));
@@ -60,7 +59,7 @@ Result<QuantizeReport> quantize(std::span<const float> x, double weight, const R
   for (std::size_t at = 0; at < x.size(); at += kBlock) {
     const auto block = x.subspan(at, std::min(kBlock, x.size() - at));
     stream.expand(random);
-    quantize_block(block, random, scaling, out.subspan(place_of(at), block.size()), counts);
+    quantize_block(block, random, scaling, out.subspan(ring_place(at), block.size()), counts);
   }
   wipe(std::as_writable_bytes(std::span(random)));
   if (counts.not_finite > 0) {
@@ -69,7 +68,7 @@ Result<QuantizeReport> quantize(std::span<const float> x, double weight, const R
                 fmt::format("{} of {} values are NaN or Inf", counts.not_finite, x.size()));
   }
   if (coding.weighted)
-    out[place_of(coding.values)] =
+    out[ring_place(coding.values)] =
         static_cast<std::uint32_t>(std::llround(static_cast<double>(coding.limit()) * weight));
   return QuantizeReport{counts.clipped};
 }
@@ -92,7 +91,7 @@ Result<void> check_sum(std::span<const std::uint32_t> sum, const RingCoding& cod
 double decode_weight(std::span<const std::uint32_t> sum, const RingCoding& coding,
                      std::uint32_t contributors) {
   if (!coding.weighted) return contributors;
-  return static_cast<double>(as_signed(sum[place_of(coding.values)])) /
+  return static_cast<double>(as_signed(sum[ring_place(coding.values)])) /
          static_cast<double>(coding.limit());
 }
 
@@ -101,7 +100,7 @@ void decode_mean(std::span<const std::uint32_t> sum, const RingCoding& coding, d
   FENNEC_CHECK(mean.size() == coding.values && sum.size() == coding.length() && weight_sum > 0);
   const double unit = 1.0 / (coding.scale() * weight_sum);
   for (std::size_t i = 0; i < mean.size(); ++i)
-    mean[i] = static_cast<float>(static_cast<double>(as_signed(sum[place_of(i)])) * unit);
+    mean[i] = static_cast<float>(static_cast<double>(as_signed(sum[ring_place(i)])) * unit);
 }
 
 }  // namespace fennec

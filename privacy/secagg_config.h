@@ -34,6 +34,14 @@ struct SecAggConfig {
     if (survivors > 0) return static_cast<std::uint32_t>(survivors);
     return default_survivors(static_cast<std::uint32_t>(cohort_size / std::max(groups, 1)), dropouts);
   }
+  /// Of the fewest survivors of a sum, those whose part is right although the corrupt share of its
+  /// cohort is in the sum, too: they add the noise that was promised.
+  std::uint32_t noisy_survivors(int cohort_size) const {
+    const int largest_group = (cohort_size + std::max(groups, 1) - 1) / std::max(groups, 1);
+    const auto corrupt_members = static_cast<std::uint32_t>(corrupt * largest_group + 1e-9);
+    const std::uint32_t fewest = fewest_survivors(cohort_size);
+    return fewest > corrupt_members ? fewest - corrupt_members : 0;
+  }
   /// Devices whose updates a round needs before their sum is asked for.
   int fewest_updates(int cohort_size) const {
     return static_cast<int>(fewest_survivors(cohort_size)) * groups;

@@ -66,8 +66,9 @@ SecAggParams read_params(ByteReader& in) {
   p.privacy = in.array<32>();
   p.roster_epoch = in.u64();
   p.roster = in.array<32>();
-  const bool known = is_known(p.suite) && mode <= 1 && weighted <= 1 && ring_bits == 32 &&
-                     p.coding.value_bits >= 2 && p.coding.value_bits <= 28;
+  const bool known =
+      is_known(p.suite) && mode <= 1 && weighted <= 1 && ring_bits == 32 &&
+      ((p.coding.value_bits >= 2 && p.coding.value_bits <= 28) || p.coding.is_whole_ring());
   if (!known || scale != p.coding.scale()) in.refuse();
   return p;
 }
@@ -109,6 +110,9 @@ Result<void> check_params(const SecAggParams& p) {
         "{:g} dropped out and {:g} corrupt leave no quorum of honest signatures: dropouts must be at "
         "most {:g}",
         p.dropouts, p.corrupt, (1 - p.corrupt) / 2));
+  if (p.coding.is_whole_ring() != (p.privacy != Sha256Digest{}) ||
+      (p.coding.is_whole_ring() && p.coding.weighted))
+    return refuse("values of 32 bits are for noised vectors without weights, and for them alone");
   if (!(p.max_weight > 0) || !std::isfinite(p.max_weight))
     return refuse(fmt::format("a largest weight of {:g}", p.max_weight));
   if (!(p.deadline_s > 0) || !std::isfinite(p.deadline_s))

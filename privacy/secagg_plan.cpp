@@ -13,8 +13,21 @@ std::uint32_t largest_group(const SecAggPlan& plan) {
   return group_sizes(static_cast<std::uint32_t>(plan.cohort_size), plan.config.groups).front();
 }
 
+NoiseTarget noise_target(const SecAggPlan& plan) {
+  return {plan.dp.clip_norm, plan.dp.noise_multiplier, plan.values, largest_group(plan),
+          plan.config.noisy_survivors(plan.cohort_size)};
+}
+
 Sha256Digest vector_layout(const SecAggPlan& plan) {
-  return sha256(secagg_label("layout") + plan.layout_digest + "+clipped+loss");
+  return sha256(secagg_label("layout") + plan.layout_digest +
+                (plan.dp.is_distributed() ? "+rotated+noised" : "+clipped+loss"));
+}
+
+/// Of the differential privacy in force; zeros without. Only when session_noise() has an answer.
+Sha256Digest privacy_of(const SecAggPlan& plan) {
+  if (!plan.dp.is_distributed()) return {};
+  const auto share = session_noise(plan);
+  return share ? privacy_digest(noise_target(plan), *share) : Sha256Digest{};
 }
 
 double largest_weight(const SecAggPlan& plan) {
@@ -35,8 +48,17 @@ std::vector<std::uint32_t> group_sizes(std::uint32_t members, int groups) {
   return sizes;
 }
 
+Result<NoiseShare> session_noise(const SecAggPlan& plan) {
+  FENNEC_CHECK(plan.dp.is_distributed());
+  return noise_share(noise_target(plan));
+}
+
 RingCoding session_coding(const SecAggPlan& plan) {
   RingCoding coding;
+  if (plan.dp.is_distributed()) {
+    const auto share = session_noise(plan);
+    return share ? share->coding : coding;
+  }
   coding.values = plan.values + kVectorFigures;
   coding.weighted = plan.config.max_weight > 0;
   coding.value_bits =
@@ -46,6 +68,8 @@ RingCoding session_coding(const SecAggPlan& plan) {
 }
 
 Result<SecAggParams> session_params(const SecAggPlan& plan, std::uint32_t members) {
+  if (plan.dp.is_distributed())
+    if (const auto share = session_noise(plan); !share) return tl::unexpected<Error>(share.error());
   SecAggParams p;
   p.suite = plan.config.suite == "chacha20" ? MaskSuite::kChaCha20 : MaskSuite::kAes256Ctr;
   p.mode = mode_of(plan.config);
@@ -57,6 +81,7 @@ Result<SecAggParams> session_params(const SecAggPlan& plan, std::uint32_t member
   p.corrupt = plan.config.corrupt;
   p.dropouts = plan.config.dropouts;
   p.deadline_s = plan.config.phase_deadline_s;
+  p.privacy = privacy_of(plan);
   if (const auto done = complete_params(p); !done) return tl::unexpected<Error>(done.error());
   if (const auto sound = check_params(p); !sound) return tl::unexpected<Error>(sound.error());
   return p;
@@ -71,6 +96,7 @@ SecAggPolicy session_policy(const SecAggPlan& plan, const Sha256Digest& model) {
   policy.coding = session_coding(plan);
   policy.max_weight = largest_weight(plan);
   policy.layout = vector_layout(plan);
+  policy.privacy = privacy_of(plan);
   policy.model = model;
   return policy;
 }

@@ -6,6 +6,8 @@
 
 #include "core/digest.h"
 #include "core/error.h"
+#include "privacy/dp_config.h"
+#include "privacy/noise_share.h"
 #include "privacy/secagg_client.h"
 #include "privacy/secagg_config.h"
 #include "privacy/secagg_params.h"
@@ -19,9 +21,14 @@ struct SecAggPlan {
   double clip_norm = 0;       ///< L2 limit of a delta; 0 = none
   std::size_t values = 0;     ///< floats of a delta that travel
   std::string layout_digest;  ///< of those
+  DpConfig dp = {};           ///< of the run; distributed, its noise is in the vectors
 };
 
-/// How a device's vector is coded: its delta and the figures of secagg_vector.h.
+/// The noise that each device of a session adds. Only with dp.is_distributed(). kMismatch saying why
+/// there is none.
+Result<NoiseShare> session_noise(const SecAggPlan& plan);
+
+/// How a device's vector is coded: its delta and the figures of secagg_vector.h, or the noised delta.
 RingCoding session_coding(const SecAggPlan& plan);
 
 /// The parameters of a session of `members` devices. kMismatch saying what cannot be had.

@@ -15,6 +15,15 @@ double total_stddev(const DistributedNoise& noise) {
   return noise.local_stddev * std::sqrt(static_cast<double>(noise.noisy_clients));
 }
 
+/// RDP over order/2, of the bounds that are linear in the order.
+double inverse_variance(const DistributedNoise& noise) {
+  const double stddev = total_stddev(noise), ratio = noise.l2_sensitivity() / stddev,
+               tau = distributed_discrete_gaussian_tau(noise), d = static_cast<double>(noise.dimension),
+               worst = ratio + std::sqrt(d) * tau;
+  const double joint = ratio * ratio + 2 * tau * noise.l1_sensitivity() / stddev + tau * tau * d;
+  return std::min(joint, worst * worst);
+}
+
 }  // namespace
 
 double DistributedNoise::l2_sensitivity() const {
@@ -43,14 +52,15 @@ double distributed_discrete_gaussian_tau(const DistributedNoise& noise) {
 double distributed_discrete_gaussian_rdp(const DistributedNoise& noise, double order) {
   FENNEC_CHECK(order > 1 && noise.noisy_clients >= 1);
   if (noise.local_stddev == 0) return std::numeric_limits<double>::infinity();
-  const double l2 = noise.l2_sensitivity(), stddev = total_stddev(noise),
-               tau = distributed_discrete_gaussian_tau(noise), d = static_cast<double>(noise.dimension),
-               ratio = l2 / stddev;
-  const double separate = order / 2 * ratio * ratio + tau * d;
-  const double joint =
-      order / 2 * (ratio * ratio + 2 * tau * noise.l1_sensitivity() / stddev + tau * tau * d);
-  const double worst = order / 2 * (ratio + std::sqrt(d) * tau) * (ratio + std::sqrt(d) * tau);
-  return std::min({separate, joint, worst});
+  const double ratio = noise.l2_sensitivity() / total_stddev(noise);
+  const double tau = distributed_discrete_gaussian_tau(noise);
+  const double separate = order / 2 * ratio * ratio + tau * static_cast<double>(noise.dimension);
+  return std::min(separate, order / 2 * inverse_variance(noise));
+}
+
+double distributed_discrete_gaussian_multiplier(const DistributedNoise& noise) {
+  FENNEC_CHECK(noise.noisy_clients >= 1);
+  return noise.local_stddev == 0 ? 0 : 1 / std::sqrt(inverse_variance(noise));
 }
 
 double distributed_skellam_rdp(const DistributedNoise& noise, double order) {

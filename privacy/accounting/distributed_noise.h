@@ -23,6 +23,9 @@ struct DistributedNoise {
 /// τ bounds by how much.
 double distributed_discrete_gaussian_rdp(const DistributedNoise& noise, double order);
 double distributed_discrete_gaussian_tau(const DistributedNoise& noise);
+/// The noise multiplier of a Gaussian mechanism whose RDP is at no order below that: of the bounds, the
+/// two that are linear in the order. What a release costs, in one number that adds up as zCDP does.
+double distributed_discrete_gaussian_multiplier(const DistributedNoise& noise);
 
 /// RDP of the sum of Skellam noises of variance s_ℓ² each; `order` is a whole number above 1.
 double distributed_skellam_rdp(const DistributedNoise& noise, double order);
