@@ -5,7 +5,8 @@
 
 #include "aggregation/travel.h"
 #include "core/error.h"
-#include "privacy/secagg_vector.h"
+#include "privacy/accountant.h"
+#include "privacy/noised_vector.h"
 #include "privacy/signing_key_text.h"
 
 namespace fennec {
@@ -37,8 +38,19 @@ void SecureMember::forget() {
 SecAggPlan SecureMember::plan() const {
   const Half half = half_of_round(travel_of(experiment_.aggregation), vector_->round);
   const LayoutPtr part = travelling_layout(layout_, half);
-  return {experiment_.privacy.secagg, experiment_.rounds.cohort_size, experiment_.privacy.clip_norm,
-          part->size(), part->digest()};
+  return {experiment_.privacy.secagg,
+          experiment_.rounds.cohort_size,
+          experiment_.privacy.clip_norm,
+          part->size(),
+          part->digest(),
+          experiment_.privacy.dp};
+}
+
+bool SecureMember::is_over_budget() const {
+  const DpConfig& dp = experiment_.privacy.dp;
+  if (!dp.is_distributed() || dp.epsilon == 0) return false;
+  const Releases after{1, dp.noise_multiplier, memory_.releases + 1};
+  return epsilon_bound(accounting_of(dp.accountant), {after}, dp.delta).epsilon > dp.epsilon;
 }
 
 void SecureMember::begin() {
@@ -55,12 +67,19 @@ SecureAnswer SecureMember::handle(std::span<const std::byte> frame) {
     answer.reason = "no update waits for a session";
     return answer;
   }
+  if (!session_ && is_over_budget()) {
+    answer.abort = SecAggAbort::kPolicy;
+    answer.reason = "the privacy budget of this device allows no further sum";
+    forget();
+    return answer;
+  }
   if (!session_) begin();
   SecAggReaction reaction = session_->handle(frame);
   answer.abort = reaction.abort;
   answer.reason = std::move(reaction.reason);
   if (session_->memory() != memory_.sessions && vector_) {
-    memory_ = {session_->memory(), vector_->seed};
+    memory_ = {session_->memory(), vector_->seed,
+               memory_.releases + (experiment_.privacy.dp.is_distributed() ? 1 : 0)};
     answer.remember = memory_;
   }
   if (reaction.frame) answer.frames.push_back(std::move(*reaction.frame));
@@ -70,11 +89,22 @@ SecureAnswer SecureMember::handle(std::span<const std::byte> frame) {
   return answer;
 }
 
-void SecureMember::mask(SecureAnswer& answer) {
+Result<CodedVector> SecureMember::code() {
   const SecAggParams& params = session_->params();
+  if (experiment_.privacy.dp.is_distributed()) {
+    const auto share = session_noise(plan());
+    if (!share) return tl::unexpected<Error>(share.error());
+    auto ring = code_noised(vector_->delta.values(), *share, session_->sid(), entropy_);
+    if (!ring) return tl::unexpected<Error>(ring.error());
+    return CodedVector{std::move(*ring), 0};
+  }
   const DeviceVector mine{vector_->delta.values(), static_cast<double>(vector_->supervised_tokens),
                           vector_->loss};
-  auto coded = code_vector(mine, params.coding, params.max_weight, entropy_.key());
+  return code_vector(mine, params.coding, params.max_weight, entropy_.key());
+}
+
+void SecureMember::mask(SecureAnswer& answer) {
+  auto coded = code();
   SecAggReaction reaction = coded ? session_->mask(std::move(coded->ring))
                                   : session_->give_up(SecAggAbort::kNonFinite, coded.error().message);
   if (coded) {

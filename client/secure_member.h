@@ -11,6 +11,7 @@
 #include "core/parameter_set.h"
 #include "privacy/secagg_client.h"
 #include "privacy/secagg_plan.h"
+#include "privacy/secagg_vector.h"
 #include "transport/keys.h"
 #include "transport/messages.h"
 
@@ -27,10 +28,11 @@ struct TrainedVector {
 };
 
 /// What must outlive the program: no session number is answered twice, no older roster believed, no
-/// plan whose update has gone into a session trained for another.
+/// plan whose update has gone into a session trained for another, no privacy budget spent twice.
 struct SecureMemory {
   SecAggMemory sessions;
   std::uint64_t spent_seed = 0;  ///< of the last plan that a session was begun for; 0 = none
+  std::int64_t releases = 0;     ///< sessions begun with a noised update, whatever came of them
   bool operator==(const SecureMemory&) const = default;
 };
 
@@ -45,8 +47,9 @@ struct SecureAnswer {
 };
 
 /// A device's part in the secure sums of a run: holds one trained update, puts it into one session at
-/// most, and forgets it then. Keys and the update never touch the disk. The live client and the
-/// simulator use this same class. Not thread-safe.
+/// most, and forgets it then. Keys and the update never touch the disk. Under distributed differential
+/// privacy it counts for itself what it takes part in, and takes no part beyond the budget, whatever
+/// the coordinator says. The live client and the simulator use this same class. Not thread-safe.
 class SecureMember {
  public:
   /// @param layout  of the whole adapter  @param now  seconds since 1970
@@ -67,6 +70,8 @@ class SecureMember {
  private:
   void begin();
   void mask(SecureAnswer& answer);
+  Result<CodedVector> code();
+  bool is_over_budget() const;  ///< one more session would exceed privacy.dp.epsilon
   SecAggPlan plan() const;
 
   SecAggIdentity identity_;

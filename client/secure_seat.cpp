@@ -28,20 +28,42 @@ const SigningIdentity& signing_of(const EnrolmentBundle& bundle) {
   return *bundle.signing;
 }
 
-SecureMemory read_memory(const std::filesystem::path& file, const SigningIdentity& signing) {
+/// Names the settings that the device's refusals follow from. What it runs its base model in is its
+/// own.
+std::string settings_digest(const Experiment& experiment) {
+  Experiment settings = experiment;
+  settings.model.base_precision = ModelConfig{}.base_precision;
+  return experiment_hash(settings);
+}
+
+/// The settings come from the coordinator: once sums were made under them they stay as they are.
+void check_settings(const std::filesystem::path& file, const nlohmann::json& json,
+                    const std::string& settings) {
+  const auto found = json.find("settings");
+  if (found != json.end() && *found != settings)
+    throw IoError(file.string() +
+                  ": the coordinator's settings are not those this device has made sums under; "
+                  "enrol the device again");
+}
+
+SecureMemory read_memory(const std::filesystem::path& file, const SigningIdentity& signing,
+                         const std::string& settings) {
   SecureMemory memory;
   memory.sessions.roster_epoch = signing.roster_epoch;
   if (!std::filesystem::exists(file)) return memory;
   const auto json = nlohmann::json::parse(read_text_file(file), nullptr, false);
-  const auto number = [&](const char* name) {
+  const auto number = [&](const char* name, bool may_lack = false) {
     const auto found = json.is_object() ? json.find(name) : json.end();
+    if (may_lack && json.is_object() && found == json.end()) return std::uint64_t{0};
     if (!json.is_object() || found == json.end() || !found->is_number_unsigned())
       throw IoError(file.string() + ": field '" + name + "' is missing or not a whole number");
     return found->get<std::uint64_t>();
   };
   memory.sessions.last_round = number("session");
+  check_settings(file, json, settings);
   memory.sessions.roster_epoch = std::max(number("roster_epoch"), signing.roster_epoch);
   memory.spent_seed = number("spent_seed");
+  memory.releases = static_cast<std::int64_t>(number("releases", true));  // older files count none
   return memory;
 }
 
@@ -52,11 +74,12 @@ SecureSeat::SecureSeat(const EnrolmentBundle& bundle, const Experiment& experime
                        Send send)
     : chunk_bytes_(experiment.transport.chunk_bytes),
       memory_file_(std::move(memory)),
+      settings_(settings_digest(experiment)),
       log_(log),
       send_(std::move(send)),
       member_(secure_identity(signing_of(bundle)), experiment, std::move(layout),
-              std::move(base_digest), read_memory(memory_file_, signing_of(bundle)), entropy_,
-              unix_now) {}
+              std::move(base_digest), read_memory(memory_file_, signing_of(bundle), settings_),
+              entropy_, unix_now) {}
 
 SecureReady SecureSeat::hold(const RoundPlan& plan, TrainedUpdate update) {
   forget();
@@ -89,7 +112,9 @@ void SecureSeat::on_frame(const SecureFrame& message, std::span<const std::byte>
 void SecureSeat::remember(const SecureMemory& memory) const {
   const nlohmann::ordered_json json = {{"session", memory.sessions.last_round},
                                        {"roster_epoch", memory.sessions.roster_epoch},
-                                       {"spent_seed", memory.spent_seed}};
+                                       {"spent_seed", memory.spent_seed},
+                                       {"releases", static_cast<std::uint64_t>(memory.releases)},
+                                       {"settings", settings_}};
   write_file_atomically(memory_file_, json.dump() + "\n");
 }
 

@@ -19,7 +19,8 @@ class SecureSeat {
  public:
   using Send = std::function<bool(Frame)>;
 
-  /// Throws IoError when the bundle has no signing identity, or the memory does not read.
+  /// Throws IoError when the bundle has no signing identity, or the memory does not read or is of a run
+  /// with other settings.
   SecureSeat(const EnrolmentBundle& bundle, const Experiment& experiment, LayoutPtr layout,
              std::string base_digest, std::filesystem::path memory, const RunLog& log, Send send);
 
@@ -38,6 +39,7 @@ class SecureSeat {
 
   std::int64_t chunk_bytes_;
   std::filesystem::path memory_file_;
+  std::string settings_;  ///< digest
   const RunLog& log_;
   Send send_;
   SystemEntropy entropy_;

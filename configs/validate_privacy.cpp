@@ -36,7 +36,11 @@ void check_ranges(Problems& p, const DpConfig& dp) {
   require(p, dp.delta > 0 && dp.delta < 1,
           fmt::format("privacy.dp.delta must lie between 0 and 1, is {}", dp.delta));
   require(p, dp.epsilon >= 0, fmt::format("privacy.dp.epsilon must be at least 0, is {}", dp.epsilon));
-  one_of(p, "privacy.dp.accountant", dp.accountant, std::array<std::string_view, 2>{"rdp", "pld"});
+  one_of(p, "privacy.dp.accountant", dp.accountant,
+         std::array<std::string_view, 3>{"rdp", "pld", "zcdp"});
+  require(p, dp.accountant != "zcdp" || dp.sampling != "poisson",
+          "privacy.dp.accountant zcdp knows no amplification by sampling: with privacy.dp.sampling "
+          "poisson use rdp or pld");
 }
 
 void check_central(Problems& p, const Experiment& e) {
@@ -60,6 +64,31 @@ void check_local(Problems& p, const Experiment& e) {
             fmt::format("aggregation.strategy '{}' weighs by losses or steps, which a device keeps to "
                         "itself under privacy.dp.mechanism local; use fedavg",
                         name));
+}
+
+void check_distributed(Problems& p, const Experiment& e) {
+  const SecAggConfig& s = e.privacy.secagg;
+  require(
+      p, s.is_on(),
+      "privacy.dp.mechanism distributed needs privacy.secagg: a device's share of the noise protects "
+      "nothing but a sum");
+  require(p, e.privacy.dp.accountant != "pld",
+          "privacy.dp.accountant pld does not cover sums of discrete Gaussians "
+          "(privacy.dp.mechanism distributed); use rdp or zcdp");
+  require(p, s.clip == 0 && s.value_bits == 0,
+          fmt::format("privacy.secagg.clip and value_bits must be 0 with privacy.dp.mechanism "
+                      "distributed, are {} and {}: the grid follows from the noise",
+                      s.clip, s.value_bits));
+  require(
+      p, s.max_weight == 0,
+      fmt::format("privacy.secagg.max_weight must be 0 with privacy.dp.mechanism distributed, is {}: "
+                  "the bound on a device's influence is that of equal weights",
+                  s.max_weight));
+  require(
+      p, !s.is_on() || s.noisy_survivors(e.rounds.cohort_size) >= 1,
+      fmt::format("privacy.secagg.survivors ({}) must exceed the corrupt share ({}) of a cohort of "
+                  "{} with privacy.dp.mechanism distributed: only what the others add counts as noise",
+                  s.fewest_survivors(e.rounds.cohort_size), s.corrupt, e.rounds.cohort_size));
 }
 
 void check_sampling(Problems& p, const Experiment& e) {
@@ -112,7 +141,7 @@ void check_adaptive_clip(Problems& p, const Experiment& e) {
 void validate_privacy(const Experiment& e, Problems& problems) {
   const DpConfig& dp = e.privacy.dp;
   one_of(problems, "privacy.dp.mechanism", dp.mechanism,
-         std::array<std::string_view, 3>{"off", "central", "local"});
+         std::array<std::string_view, 4>{"off", "central", "local", "distributed"});
   if (!dp.is_on()) {
     require(problems, dp.noise_multiplier == 0 && dp.epsilon == 0,
             "privacy.dp.mechanism is off, but noise_multiplier or epsilon is set: nothing would keep "
@@ -126,6 +155,7 @@ void validate_privacy(const Experiment& e, Problems& problems) {
                       dp.mechanism, e.privacy.clip_norm));
   if (dp.is_central()) check_central(problems, e);
   if (dp.is_local()) check_local(problems, e);
+  if (dp.is_distributed()) check_distributed(problems, e);
   check_sampling(problems, e);
   check_adaptive_clip(problems, e);
 }

@@ -117,10 +117,10 @@ void check_privacy(Problems& p, const Experiment& e) {
       p, !dp.is_central(),
       "privacy.dp.mechanism central cannot go with privacy.secagg: against a coordinator that is not "
       "trusted with updates, the coordinator's own noise is no protection, and its clip could not be "
-      "checked");
+      "checked; use distributed");
   require(p, !dp.is_local(),
           "privacy.dp.mechanism local cannot go with privacy.secagg: a round that is tried again would "
-          "release the device's noised update twice and be accounted for once");
+          "release the device's noised update twice and be accounted for once; use distributed");
 }
 
 }  // namespace
@@ -131,7 +131,7 @@ void validate_secagg(const Experiment& e, Problems& problems) {
           fmt::format("privacy.secagg.mode must be off, honest or active, is '{}'", s.mode));
   if (!s.is_on()) return;
   check_ranges(problems, s);
-  require(problems, s.clip > 0 || e.privacy.clip_norm > 0,
+  require(problems, s.clip > 0 || e.privacy.clip_norm > 0 || e.privacy.dp.is_distributed(),
           "privacy.secagg.clip must be set when privacy.clip_norm is 0: values in the sum's ring are "
           "bounded");
   check_strategy(problems, e.aggregation);

@@ -8,6 +8,8 @@
 
 namespace fennec {
 
+std::string sum_label(std::int64_t opening) { return fmt::format("sum {}", opening); }
+
 PrivacyAccount::PrivacyAccount(const DpConfig& config, int cohort_size,
                                std::vector<PrivacyRelease> past)
     : config_(config), cohort_(cohort_size), past_(std::move(past)) {
@@ -42,6 +44,17 @@ std::int64_t PrivacyAccount::affordable(std::int64_t wanted) const {
   return low;
 }
 
+std::optional<std::int64_t> PrivacyAccount::sums_left() const {
+  constexpr std::int64_t kMany = 1 << 20;
+  if (!config_.is_distributed() || config_.epsilon == 0) return std::nullopt;
+  return affordable(kMany);
+}
+
+double PrivacyAccount::paid_for(RoundId round) const {
+  FENNEC_CHECK(!past_.empty() && past_.back().round == round, "a release that is not in the ledger");
+  return past_.back().epsilon;
+}
+
 double PrivacyAccount::clip_norm(RoundId round) const {
   double norm = config_.clip_norm;
   // Of two lines for one round the later one was committed: the earlier one's release never came.
@@ -51,9 +64,11 @@ double PrivacyAccount::clip_norm(RoundId round) const {
 }
 
 std::int64_t PrivacyAccount::last_affordable_round(RoundId committed, std::int64_t total) const {
-  const bool paid = std::any_of(past_.begin(), past_.end(), [&](const PrivacyRelease& each) {
-    return each.round.value == committed.value + 1;
-  });
+  // What a round has paid is good for its commit; a sum that was not committed is tried anew.
+  const bool paid = !config_.is_distributed() &&
+                    std::any_of(past_.begin(), past_.end(), [&](const PrivacyRelease& each) {
+                      return each.round.value == committed.value + 1;
+                    });
   const std::int64_t first = committed.value + (paid ? 1 : 0);
   return std::min(total, first + affordable(total - first));
 }

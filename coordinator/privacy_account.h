@@ -17,13 +17,18 @@ namespace fennec {
 /// may leave a line whose release nobody saw; never a release without its line.
 struct PrivacyRelease {
   RoundId round;
-  std::string contributors;  ///< digest of whose updates went in; another set is another release
+  /// Digest of whose updates went in; another set is another release. Of a secure sum, sum_label().
+  std::string contributors;
   double sampling_rate = 1;
   double noise_multiplier = 0;
   double clip_norm = 0;
   double next_clip_norm = 0;  ///< for the round after
   double epsilon = 0;         ///< of everything up to and with this line
 };
+
+/// Names the sum that a round tries in its `opening`: each is a release by itself, for what a session
+/// that failed had shown by then nobody knows.
+std::string sum_label(std::int64_t opening);
 
 /// The privacy budget allows no further round. Exit code 3.
 class BudgetSpent : public std::runtime_error {
@@ -44,6 +49,10 @@ class PrivacyAccount {
   double epsilon_after(std::int64_t more_releases) const;
   /// How many of `wanted` further releases the budget allows; all of them without a budget.
   std::int64_t affordable(std::int64_t wanted) const;
+  /// Secure sums that may still be begun; nothing when they are not limited.
+  std::optional<std::int64_t> sums_left() const;
+  /// ε of everything, when the last release is of this round (checked: nothing is committed unpaid).
+  double paid_for(RoundId round) const;
   /// The last of `total` rounds that the budget allows, `committed` being done.
   std::int64_t last_affordable_round(RoundId committed, std::int64_t total) const;
   /// What to tell when it comes before `total`; else "".

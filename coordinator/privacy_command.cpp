@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "privacy/accountant.h"
 #include "privacy/accounting/calibration.h"
+#include "privacy/secagg_config.h"
 
 namespace fennec {
 
@@ -25,6 +26,11 @@ everything that was released: below 1 is strong, above 8 says little. delta must
     fennec-coordinator privacy epsilon --sampling-rate 0.0064 --noise-multiplier 1.1 --steps 500 --delta 1e-6
 Put the multiplier into privacy.dp.noise_multiplier of an experiment; docs/differential_privacy.md says the rest.)";
 
+void check_accountant(const std::string& mechanism, const std::string& accountant) {
+  if (mechanism == "distributed" && accountant == "pld")
+    throw ConfigError("--accountant pld does not cover sums of discrete Gaussians; use rdp or zcdp");
+}
+
 void check(const PrivacyEpsilonCommand& c) {
   if (!(c.sampling_rate >= 0 && c.sampling_rate <= 1))
     throw ConfigError(fmt::format("--sampling-rate must be between 0 and 1, is {}", c.sampling_rate));
@@ -36,6 +42,22 @@ void check(const PrivacyEpsilonCommand& c) {
   if (c.mechanism != "central" && c.sampling_rate != 1)
     throw ConfigError("--mechanism " + c.mechanism +
                       " has no amplification by sampling: --sampling-rate must be 1");
+  check_accountant(c.mechanism, c.accountant);
+}
+
+std::uint32_t noisy_survivors(const PrivacyPlanCommand& c) {
+  SecAggConfig secagg;
+  secagg.dropouts = c.dropouts;
+  secagg.corrupt = c.corrupt;
+  return secagg.noisy_survivors(static_cast<int>(c.cohort));
+}
+
+/// Noise on a coordinate of the mean, over the clip norm.
+double relative_noise(const PrivacyPlanCommand& c, double z) {
+  const auto cohort = static_cast<double>(c.cohort);
+  if (c.mechanism == "local") return z / std::sqrt(cohort);  // each device adds z·C
+  if (c.mechanism == "distributed") return z / std::sqrt(cohort * noisy_survivors(c));
+  return z / cohort;
 }
 
 void check(const PrivacyPlanCommand& c) {
@@ -46,6 +68,11 @@ void check(const PrivacyPlanCommand& c) {
   if (c.population < c.cohort)
     throw ConfigError(
         fmt::format("--population must be at least --cohort ({}), is {}", c.cohort, c.population));
+  check_accountant(c.mechanism, c.accountant);
+  if (c.mechanism == "distributed" && (c.cohort < kFewestSurvivors || noisy_survivors(c) < 1))
+    throw ConfigError(
+        fmt::format("--dropouts {:g} and --corrupt {:g} leave nobody of --cohort {} whose noise counts",
+                    c.dropouts, c.corrupt, c.cohort));
 }
 
 bool is_sampled(const PrivacyPlanCommand& c) {
@@ -74,8 +101,8 @@ void add_epsilon(CLI::App& privacy, PrivacyEpsilonCommand& e) {
   c->add_option("--delta", e.delta, "e.g. 1e-6")->required();
   c->add_option("--accountant", e.accountant, "rdp, pld (tighter) or zcdp (no sampling)")
       ->check(CLI::IsMember({"rdp", "pld", "zcdp"}));
-  c->add_option("--mechanism", e.mechanism, "central, local or tree")
-      ->check(CLI::IsMember({"central", "local", "tree"}));
+  c->add_option("--mechanism", e.mechanism, "central, local, distributed (secure sums) or tree")
+      ->check(CLI::IsMember({"central", "local", "distributed", "tree"}));
   c->add_option("--unit", e.unit, "user (all data of a device) or example")
       ->check(CLI::IsMember({"user", "example"}));
   c->add_flag("--json", e.json, "one JSON object");
@@ -90,12 +117,16 @@ void add_plan(CLI::App& privacy, PrivacyPlanCommand& p) {
   c->add_option("--rounds", p.rounds, "rounds of the run")->required();
   c->add_option("--cohort", p.cohort, "devices a round, expected")->required();
   c->add_option("--population", p.population, "devices that a cohort is drawn from")->required();
-  c->add_option("--mechanism", p.mechanism, "central, local or tree")
-      ->check(CLI::IsMember({"central", "local", "tree"}));
+  c->add_option("--mechanism", p.mechanism, "central, local, distributed (secure sums) or tree")
+      ->check(CLI::IsMember({"central", "local", "distributed", "tree"}));
+  c->add_option("--dropouts", p.dropouts, "distributed: privacy.secagg.dropouts")
+      ->check(CLI::Range(0.0, 0.99));
+  c->add_option("--corrupt", p.corrupt, "distributed: privacy.secagg.corrupt")
+      ->check(CLI::Range(0.0, 0.99));
   c->add_option("--sampling", p.sampling, "poisson (secret cohorts) or fixed (no amplification)")
       ->check(CLI::IsMember({"poisson", "fixed"}));
-  c->add_option("--accountant", p.accountant, "rdp or pld (tighter)")
-      ->check(CLI::IsMember({"rdp", "pld"}));
+  c->add_option("--accountant", p.accountant, "rdp, pld (tighter) or zcdp (no sampling)")
+      ->check(CLI::IsMember({"rdp", "pld", "zcdp"}));
   c->add_flag("--json", p.json, "one JSON object");
   c->callback([&p] { fmt::print("{}", privacy_plan_text(p)); });
 }
@@ -134,8 +165,7 @@ std::string privacy_plan_text(const PrivacyPlanCommand& c) {
   };
   const double z = calibrate_noise(epsilon_at, c.epsilon);
   const double epsilon = epsilon_at(z);
-  // The mean over the cohort has noise z·C/m; with local noise each device adds z·C of its own.
-  const double relative = z / (c.mechanism == "local" ? std::sqrt(cohort) : cohort);
+  const double relative = relative_noise(c, z);
   const PrivacyStatement means = statement_of(c.mechanism, "user", is_sampled(c));
   const bool weak_delta = c.delta * static_cast<double>(c.population) > 1;
   if (c.json) {

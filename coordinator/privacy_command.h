@@ -20,6 +20,7 @@ struct PrivacyPlanCommand {
   double epsilon = 0, delta = 0;
   std::int64_t rounds = 1, cohort = 1, population = 1;
   std::string accountant = "rdp", mechanism = "central", sampling = "poisson";
+  double dropouts = 0.3, corrupt = 0.1;  ///< distributed: as privacy.secagg
   bool json = false;
 };
 

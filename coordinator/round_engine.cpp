@@ -61,6 +61,8 @@ RoundId RoundEngine::round() const {
 void RoundEngine::on(const EngineStarted&) { next_step(); }
 
 void RoundEngine::next_step() {
+  if (out_of_sums())
+    config_.total = std::min(config_.total, static_cast<int>(state_.last_committed.value));
   if (evaluation_due() && !state_.evaluated) {
     phase_ = EnginePhase::kEvaluating;
     // A new run waits for its first clients without a deadline; later there is a cohort that may be
@@ -163,6 +165,13 @@ void RoundEngine::settle_round() {
 }
 
 void RoundEngine::reopen_round(const std::string& why, const std::string& abort) {
+  if (out_of_sums()) {
+    out_.push_back(RoundAbandoned{
+        round_->id(), why + "; the privacy budget allows no further sum, and the run ends", abort});
+    round_.reset();
+    state_.open_cohort.clear();
+    return next_step();
+  }
   out_.push_back(RoundAbandoned{round_->id(), why, abort});
   carried_ = round_->earlier_plans();
   std::set<ClientId> keep;

@@ -15,6 +15,7 @@
 #include "coordinator/evaluation_round.h"
 #include "coordinator/round.h"
 #include "coordinator/round_record.h"
+#include "coordinator/run_state.h"
 #include "coordinator/secure_rounds.h"
 #include "core/clock.h"
 #include "core/ids.h"
@@ -145,6 +146,10 @@ struct NoteSecureFault {  ///< held against the client; the round goes on
   RoundId round;
   std::string what;
 };
+struct RecordSum {  ///< persist, with what privacy it costs, before a frame of its sessions is sent
+  RoundId round;
+  std::int64_t opening;  ///< of the round: a sum that is tried again is another
+};
 struct CommitSums {  ///< fold the means, persist, then RoundCommitted; CommitFailed when the adapter
                      ///< would not be finite
   RoundId round;
@@ -155,23 +160,10 @@ struct CommitSums {  ///< fold the means, persist, then RoundCommitted; CommitFa
 struct RunFinished {
   AdapterVersion version;
 };
-using RoundAction = std::variant<SendTo, RequestUpdate, SetTimer, RecordRoundOpened, StoreUpdate,
-                                 CommitRound, RecordEvaluation, RoundAbandoned, RunFinished,
-                                 SendSecureFrame, RequestVector, NoteSecureFault, CommitSums>;
-
-/// What a restart needs to know; read from the ledger. An open round has a cohort.
-struct RunState {
-  AdapterVersion version;
-  std::int64_t adapter_bytes = 0;
-  std::string adapter_sha256;
-  RoundId last_committed;             ///< 0 before the first
-  bool evaluated = false;             ///< the evaluation due after last_committed is recorded
-  std::vector<ClientId> open_cohort;  ///< of round last_committed + 1, empty when not opened
-  std::map<ClientId, UpdateOffer>
-      stored;                 ///< updates of the open round already acknowledged or on disk
-  ClientHistory history{};    ///< of the committed rounds
-  std::int64_t openings = 0;  ///< of the open round, this one included
-};
+using RoundAction =
+    std::variant<SendTo, RequestUpdate, SetTimer, RecordRoundOpened, StoreUpdate, CommitRound,
+                 RecordEvaluation, RoundAbandoned, RunFinished, SendSecureFrame, RequestVector,
+                 NoteSecureFault, RecordSum, CommitSums>;
 
 enum class EnginePhase { kSelecting, kTraining, kSumming, kAggregating, kEvaluating, kFinished };
 std::string_view to_string(EnginePhase phase);
@@ -189,8 +181,8 @@ std::string_view to_string(EnginePhase phase);
 /// updates, of this or of earlier plans; whoever is still training goes on and delivers into a later
 /// one. Under secure aggregation updates stay on the devices: step 3 waits until they are ready, and
 /// step 4 first sums them (round_engine_secure.cpp). The host carries out the returned actions in order
-/// and does not send what follows a RecordRoundOpened or RecordEvaluation before that is on disk. Not
-/// thread-safe.
+/// and does not send what follows a RecordRoundOpened, RecordSum or RecordEvaluation before that is on
+/// disk. Not thread-safe.
 class RoundEngine {
  public:
   /// @param seed  Seed(experiment.seed)  @param state  where an earlier life of the coordinator stopped
@@ -203,6 +195,8 @@ class RoundEngine {
   std::vector<RoundAction> handle(const RoundEvent& event);
   /// The open round is the last one; the evaluation after it follows.
   void end_after_open_round() { config_.total = static_cast<int>(round().value); }
+  /// Secure sums that may still be begun; the run ends when a round would need another.
+  void limit_sums(std::int64_t sums) { sums_left_ = sums; }
 
   EnginePhase phase() const { return phase_; }
   bool finished() const { return phase_ == EnginePhase::kFinished; }
@@ -250,6 +244,7 @@ class RoundEngine {
   void reopen_round(const std::string& why, const std::string& abort = "");
   void settle_round();  ///< commit or reopen when it is time
   void finish();
+  bool out_of_sums() const { return sums_left_ && *sums_left_ <= 0; }
   void redo_secure_round();  ///< after a restart: what its sessions knew is gone
   void start_sum();          ///< every ready member's update is to be summed
   void follow(SecureReaction reaction);
@@ -289,6 +284,7 @@ class RoundEngine {
   std::optional<EvaluationRound> evaluation_;
   std::unique_ptr<SecureRounds> secure_;
   std::unique_ptr<SecureRound> sum_;  ///< in kSumming
+  std::optional<std::int64_t> sums_left_;
   std::uint64_t timer_ = 0;
   TimePoint deadline_{0};
   double round_s_ = 0;  ///< how long the last round of this life took

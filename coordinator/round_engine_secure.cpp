@@ -52,6 +52,11 @@ void RoundEngine::start_sum() {
   auto opened =
       secure_->open(round_->id(), state_.openings, state_.adapter_sha256, round_->all_ready());
   if (!opened) return reopen_round("no session of secure aggregation: " + opened.error().message);
+  if (sums_left_) {
+    FENNEC_CHECK(*sums_left_ > 0, "a round was opened that may not be summed");
+    --*sums_left_;
+  }
+  out_.push_back(RecordSum{round_->id(), state_.openings});
   sum_ = std::move(*opened);
   phase_ = EnginePhase::kSumming;
   deadline_ = TimePoint::max();

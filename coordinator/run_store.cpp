@@ -70,6 +70,11 @@ void RunStore::round_opened(RoundId round, const std::vector<ClientId>& cohort) 
   ledger_.round_opened(round, cohort);
 }
 
+void RunStore::sum_opened(RoundId round, std::int64_t opening) {
+  if (privacy_ && privacy_->config().is_distributed())
+    spend(round, sum_label(opening), privacy_->config().clip_norm);
+}
+
 void RunStore::spend(RoundId round, const std::string& contributors, double next_clip_norm) {
   PrivacyAccount after = *privacy_;
   const PrivacyRelease line = after.spend(round, contributors, next_clip_norm);
@@ -138,6 +143,7 @@ std::optional<RoundRecord> RunStore::commit(const CommitSums& action, std::int64
   Commit commit = commit_sums(action.round, adapter_, action.sums, *aggregator_, *optimizer_,
                               travel_of(experiment_.aggregation));
   if (commit.empty) return std::nullopt;
+  if (privacy_) commit.record.epsilon = privacy_->paid_for(action.round);
   commit.record.bytes_up = action.bytes_up;
   commit.record.bytes_down = bytes_down + action.bytes_down;
   commit.record.rejected = std::move(rejected);

@@ -37,6 +37,9 @@ class RunStore {
   const NoiseKeys& noise_keys() const { return noise_keys_; }
 
   void round_opened(RoundId round, const std::vector<ClientId>& cohort);
+  /// Before the sessions of a secure sum begin: distributed differential privacy is spent by each.
+  /// @param opening  of the round
+  void sum_opened(RoundId round, std::int64_t opening);
   void store_update(const ClientId& client, const UpdateOffer& offer, std::span<const std::byte> bytes);
   /// Folds, writes the adapter, then one ledger transaction; the updates' files go last. Nothing when
   /// no contributor is left (revoked meanwhile, or its update cannot be folded): the round must open

@@ -6,8 +6,8 @@
 #include <fmt/format.h>
 
 #include "aggregation/travel.h"
+#include "privacy/noised_vector.h"
 #include "privacy/secagg_bytes.h"
-#include "privacy/secagg_vector.h"
 
 namespace fennec {
 namespace {
@@ -30,7 +30,9 @@ class Figures {
     clipped_ += mean.clipped_share * mean.weight;
     transcripts_.raw(sum.transcript);
     weighted_ = sum.coding.weighted;
-    codec_ = fmt::format("ring of 32 bits, values of {}", sum.coding.value_bits);
+    codec_ = sum.coding.is_whole_ring()
+                 ? std::string("ring of 32 bits, noised")
+                 : fmt::format("ring of 32 bits, values of {}", sum.coding.value_bits);
   }
   void write(RoundRecord& record, std::size_t sums) const {
     record.codec = codec_;
@@ -47,13 +49,19 @@ class Figures {
   ByteWriter transcripts_{secagg_label("round")};
 };
 
+Result<VectorMean> decode(const SecureSum& sum, std::size_t values) {
+  const auto contributors = static_cast<std::uint32_t>(sum.survivors.size());
+  if (sum.coding.is_whole_ring())
+    return decode_noised(sum.sum, sum.coding, sum.sid, values, contributors);
+  return decode_vector(sum.sum, sum.coding, sum.max_weight, contributors);
+}
+
 /// The mean of one group as one contribution; groups weigh the same.
 Result<VectorMean> fold(const SecureSum& sum, std::size_t index, const LayoutPtr& layout, Half half,
                         Aggregator& aggregator) {
-  auto mean = decode_vector(sum.sum, sum.coding, sum.max_weight,
-                            static_cast<std::uint32_t>(sum.survivors.size()));
-  if (!mean) return mean;
   ParameterSet part(travelling_layout(layout, half));
+  auto mean = decode(sum, part.size());
+  if (!mean) return mean;
   FENNEC_CHECK(part.size() == mean->delta.size());
   std::copy(mean->delta.begin(), mean->delta.end(), part.values().begin());
   const Result<void> taken = aggregator.accept(

@@ -124,7 +124,11 @@ std::vector<SecureSum> SecureRound::sums() const {
   std::vector<SecureSum> out;
   for (const Session& session : sessions_) {
     const SecAggServer& server = *session.group.server;
-    SecureSum sum{server.params().coding, server.params().max_weight, {}, {}, server.transcript()};
+    SecureSum sum;
+    sum.coding = server.params().coding;
+    sum.max_weight = server.params().max_weight;
+    sum.sid = server.sid();
+    sum.transcript = server.transcript();
     for (const std::uint32_t uid : server.survivors())
       sum.survivors.push_back(session.group.members.at(uid));
     std::sort(sum.survivors.begin(), sum.survivors.end());

@@ -20,6 +20,7 @@ struct SecureSum {
   double max_weight = 1;
   std::vector<ClientId> survivors;  ///< ascending
   std::vector<std::uint32_t> sum;   ///< Σ of their coded vectors
+  Sha256Digest sid{};               ///< of its session
   Sha256Digest transcript{};
 };
 

@@ -21,8 +21,12 @@ std::uint64_t session_number(RoundId round, std::int64_t opening) {
 SecAggPlan secagg_plan(const Experiment& experiment, const LayoutPtr& layout, RoundId round) {
   const Half half = half_of_round(travel_of(experiment.aggregation), round);
   const LayoutPtr part = travelling_layout(layout, half);
-  return {experiment.privacy.secagg, experiment.rounds.cohort_size, experiment.privacy.clip_norm,
-          part->size(), part->digest()};
+  return {experiment.privacy.secagg,
+          experiment.rounds.cohort_size,
+          experiment.privacy.clip_norm,
+          part->size(),
+          part->digest(),
+          experiment.privacy.dp};
 }
 
 void check_secure_plan(const Experiment& experiment, const LayoutPtr& layout) {

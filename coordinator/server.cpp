@@ -25,11 +25,6 @@ struct Committed {
   RunState open;
 };
 
-TransportConfig bound_to(const std::string& listen, TransportConfig config) {
-  config.listen = listen;
-  return config;
-}
-
 }  // namespace
 
 Server::Server(const RunDirectory& run, ServeOptions options)
@@ -57,61 +52,6 @@ bool Server::run() {
   if (failure_) std::rethrow_exception(failure_);
   if (finished_ && !over_budget_.empty()) throw BudgetSpent(over_budget_);
   return finished_;
-}
-
-RoundsConfig Server::affordable_rounds(RoundId committed) {
-  RoundsConfig rounds = experiment_.rounds;
-  if (store_.privacy() == nullptr) return rounds;
-  rounds.total =
-      static_cast<int>(store_.privacy()->last_affordable_round(committed, experiment_.rounds.total));
-  over_budget_ = store_.privacy()->why_shorter(rounds.total, experiment_.rounds.total);
-  if (!over_budget_.empty()) log::warn("{}", over_budget_);
-  return rounds;
-}
-
-CohortRule Server::cohort_rule() const {
-  const DpConfig& dp = experiment_.privacy.dp;
-  if (!dp.is_poisson()) return {};
-  return {true, poisson_rate(experiment_), store_.noise_keys().cohort_key()};
-}
-
-void Server::start() {
-  RunState state = store_.ledger().run_state();
-  for (const RoundRecord& record : store_.ledger().rounds())
-    state.history.committed(record.round, record.participants);
-  journal_.restore(store_.ledger().rounds(), store_.ledger().evaluations());
-  apply_clients(store_.ledger().clients());
-  const AdmissionRules rules =
-      admission_rules(experiment_, identity_.run_id, identity_.base_digest, store_.layout());
-  gateway_ = std::make_unique<Gateway>(
-      io_, compute_, bound_to(listen_endpoint(run_, experiment_), experiment_.transport),
-      read_curve_keys(run_.server_key()), allowed_, rules,
-      [this](const RoundEvent& event) { handle(event); },
-      [this](const ClientId& client, const Error& error) {
-        journal_.event("refused", client.name, -1, error.message);
-        rejected_.push_back({client, error.message});
-      });
-  if (experiment_.rounds.buffer_size > 0)  // a device may still begin with a plan of a while ago
-    gateway_->keep_adapters(static_cast<std::size_t>(experiment_.rounds.max_staleness) + 2);
-  gateway_->serve_adapter(state.version, store_.adapters().file_bytes(state.version));
-  engine_ = std::make_unique<RoundEngine>(
-      affordable_rounds(state.last_committed), to_yaml(experiment_), identity_.run_id,
-      Seed(experiment_.seed), clock_, state, cohort_rule(),
-      secure_rounds(run_, experiment_, store_.layout(), identity_.base_digest));
-  write_file_atomically(run_.endpoint(), gateway_->endpoint() + "\n");
-  if (!options_.port_file.empty())
-    write_file_atomically(options_.port_file,
-                          gateway_->endpoint().substr(gateway_->endpoint().rfind(':') + 1) + "\n");
-  journal_.listening(experiment_.name, identity_.run_id, gateway_->endpoint());
-  signals_.async_wait([this](const boost::system::error_code& error, int) {
-    if (error) return;
-    journal_.stopped();
-    stop();
-  });
-  if (experiment_.privacy.secagg.is_on())
-    apply_directory(read_secure_directory(run_, store_.ledger().clients()));
-  every_second();
-  handle(EngineStarted{});
 }
 
 void Server::stop(std::exception_ptr failure) {
@@ -241,6 +181,15 @@ void Server::perform(const NoteSecureFault& action) {
                                                               action.round.value, action.what)});
 }
 
+void Server::perform(const RecordSum& action) {
+  on_disk_holding(
+      [action](RunStore& store) {
+        store.sum_opened(action.round, action.opening);
+        return 0;
+      },
+      [](int) {});
+}
+
 void Server::perform(const CommitRound& action) { commit(action); }
 void Server::perform(const CommitSums& action) { commit(action); }
 
@@ -286,7 +235,7 @@ void Server::perform(const RecordEvaluation& action) {
 }
 
 void Server::perform(const RoundAbandoned& action) {
-  log::warn("round {}: {}; it opens again", action.round.value, action.reason);
+  log::warn("round {} is abandoned: {}", action.round.value, action.reason);
   journal_.event("round_abandoned", "", action.round.value, action.reason);
   on_disk(
       [action](RunStore& store) {
@@ -300,6 +249,8 @@ void Server::perform(const RunFinished& action) {
   progress_.reset();
   finished_ = true;
   finished_at_ = clock_.now();
+  if (const auto privacy = privacy_account(experiment_, {}); privacy && over_budget_.empty())
+    over_budget_ = privacy->why_shorter(action.version.value, experiment_.rounds.total);
   write_report();
   on_disk([](RunStore&) { return 0; },
           [this, version = action.version](int) { journal_.finished(run_, version); });

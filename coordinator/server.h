@@ -62,6 +62,7 @@ class Server {
   void perform(const SendSecureFrame& action);
   void perform(const RequestVector& action);
   void perform(const NoteSecureFault& action);
+  void perform(const RecordSum& action);
   void perform(const CommitSums& action);
 
   /// Runs `work` on the disk thread, then `done(result)` on the io thread; a failure of the disk ends

@@ -44,6 +44,7 @@ VirtualCoordinator::VirtualCoordinator(const Experiment& experiment, const std::
       travel_(travel_of(experiment.aggregation)),
       versions_kept_(versions_kept(experiment.rounds)) {
   adapters_.emplace(AdapterVersion{0}, std::make_shared<const ParameterSet>(std::move(initial)));
+  if (const auto sums = privacy_ ? privacy_->sums_left() : std::nullopt) engine_.limit_sums(*sums);
 }
 
 void VirtualCoordinator::receive(const ClientId& client, const Message& message) {
@@ -143,10 +144,16 @@ void VirtualCoordinator::perform(const CommitRound& action) {
   committed(std::move(commit), action.wall_s);
 }
 
+void VirtualCoordinator::perform(const RecordSum& action) {
+  if (privacy_ && privacy_->config().is_distributed())
+    privacy_->spend(action.round, sum_label(action.opening), privacy_->config().clip_norm);
+}
+
 void VirtualCoordinator::perform(const CommitSums& action) {
   Commit commit =
       commit_sums(action.round, *adapter(), action.sums, *aggregator_, *optimizer_, travel_);
   if (commit.empty) return feed(CommitFailed{action.round, cohort_, {}});
+  if (privacy_) commit.record.epsilon = privacy_->paid_for(action.round);
   commit.record.bytes_up = action.bytes_up;
   bytes_down_ += action.bytes_down;
   committed(std::move(commit), action.wall_s);

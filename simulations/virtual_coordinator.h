@@ -79,6 +79,7 @@ class VirtualCoordinator {
   void perform(const SendSecureFrame& action);
   void perform(const RequestVector& action);
   void perform(const NoteSecureFault& action);
+  void perform(const RecordSum& action);
   void perform(const CommitSums& action);
   void committed(Commit commit, double wall_s);
 

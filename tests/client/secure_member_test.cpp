@@ -8,6 +8,8 @@
 #include <limits>
 #include <map>
 
+#include "privacy/accountant.h"
+#include "privacy/noised_vector.h"
 #include "privacy/secagg_server.h"
 
 using namespace fennec;
@@ -62,7 +64,12 @@ struct World {
         experiment, layout(), "base", memory, *entropies[uid], [] { return std::int64_t{0}; });
   }
   void open(std::uint64_t number) {
-    SecAggPlan plan{experiment.privacy.secagg, 3, 0.5, layout()->size(), layout()->digest()};
+    make(number);
+    run(server->open());
+  }
+  void make(std::uint64_t number) {
+    SecAggPlan plan{experiment.privacy.secagg, 3, 0.5, layout()->size(), layout()->digest(),
+                    experiment.privacy.dp};
     auto params = session_params(plan, 3);
     REQUIRE(params);
     auto made = SecAggServer::create(
@@ -70,7 +77,6 @@ struct World {
         signing.clone(), authority.public_key(), nonces);
     REQUIRE(made);
     server = std::move(*made);
-    run(server->open());
   }
   void run(std::vector<SecAggOutgoing> frames) {
     std::deque<SecAggOutgoing> queue(std::make_move_iterator(frames.begin()),
@@ -148,6 +154,64 @@ TEST_CASE("secure member: clipping is told, what is not finite never leaves") {
   CHECK(world.any(2, [](const SecureAnswer& a) { return a.clipped == 0; }));
   CHECK(world.any(3, [](const SecureAnswer& a) { return a.abort == SecAggAbort::kNonFinite; }));
   CHECK_FALSE(world.members.at(3)->holds());
+  CHECK_FALSE(world.server->is_finished());
+}
+
+TEST_CASE("secure member: noised, and no part in more sums than its own budget allows") {
+  World world;
+  world.experiment.privacy.clip_norm = 0;
+  DpConfig& dp = world.experiment.privacy.dp;
+  dp.mechanism = "distributed";
+  dp.clip_norm = 2;
+  dp.noise_multiplier = 5;
+  dp.delta = 1e-5;
+  dp.epsilon = epsilon_bound(Accounting::kRdp, {{1, 5, 2}}, 1e-5).epsilon + 1e-6;
+  std::vector<std::vector<std::uint32_t>> sums;
+  for (std::uint64_t session = 7; session <= 8; ++session) {
+    for (auto& [uid, member] : world.members) member->hold(trained(10 * session + uid));
+    world.open(session);
+    REQUIRE(world.server->is_finished());
+    sums.emplace_back(world.server->sum().begin(), world.server->sum().end());
+    const VectorMean mean = decode_noised(sums.back(), world.server->params().coding,
+                                          world.server->sid(), layout()->size(), 3);
+    double squares = 0;  // noise of z·C/√3 a device, three of them over 3: 3.33 a value
+    for (const float value : mean.delta)
+      squares += std::pow((static_cast<double>(value) - 0.25) / (10.0 / 3), 2);
+    CHECK(squares / 30 == doctest::Approx(1).epsilon(5 * std::sqrt(2.0 / 30)));
+  }
+  CHECK(sums[0] != sums[1]);
+  CHECK(world.members.at(2)->memory().releases == 2);
+  const SecureMemory memory = world.members.at(1)->memory();
+  world.join(1, memory);  // a restart does not make it forget
+  for (auto& [uid, member] : world.members) member->hold(trained(90 + uid));
+  world.answers.clear();
+  world.open(9);  // a coordinator that asks for more than was agreed
+  for (std::uint32_t uid = 1; uid <= 3; ++uid) {
+    CHECK(world.any(uid, [](const SecureAnswer& a) {
+      return a.abort == SecAggAbort::kPolicy && a.frames.empty() &&
+             a.reason.find("privacy budget") != std::string::npos;
+    }));
+    CHECK_FALSE(world.members.at(uid)->holds());
+  }
+}
+
+TEST_CASE("secure member: a session with another noise than its own it refuses") {
+  World world;
+  world.experiment.privacy.clip_norm = 0;
+  DpConfig& dp = world.experiment.privacy.dp;
+  dp.mechanism = "distributed";
+  dp.clip_norm = 2;
+  dp.noise_multiplier = 5;
+  dp.delta = 1e-5;
+  for (auto& [uid, member] : world.members) member->hold(trained(40 + uid));
+  Experiment told = world.experiment;
+  told.privacy.dp.noise_multiplier = 0.1;
+  std::swap(told, world.experiment);  // the session's parameters are made from it
+  world.make(7);
+  std::swap(told, world.experiment);
+  world.run(world.server->open());
+  for (std::uint32_t uid = 1; uid <= 3; ++uid)
+    CHECK(world.any(uid, [](const SecureAnswer& a) { return a.abort == SecAggAbort::kPolicy; }));
   CHECK_FALSE(world.server->is_finished());
 }
 

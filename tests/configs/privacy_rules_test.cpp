@@ -84,6 +84,51 @@ TEST_CASE("privacy rules: what would make epsilon a false statement is refused b
   CHECK(refuses(e, {"privacy.dp.adaptive_clip needs"}));
 }
 
+TEST_CASE("privacy rules: noise from the devices, under secure aggregation only") {
+  Experiment e = central();
+  e.privacy.dp.mechanism = "distributed";
+  CHECK(refuses(e, {"privacy.dp.mechanism distributed needs privacy.secagg"}));
+  e.rounds.cohort_size = 10;
+  e.privacy.secagg.mode = "honest";
+  CHECK(validate(e).empty());
+  const Experiment sound = e;
+  e.privacy.dp.accountant = "zcdp";
+  CHECK(validate(e).empty());
+  e.privacy.dp.accountant = "pld";
+  CHECK(refuses(e, {"privacy.dp.accountant pld", "discrete Gaussians"}));
+  e = sound;
+  e.privacy.secagg.max_weight = 100;
+  CHECK(refuses(e, {"privacy.secagg.max_weight must be 0", "is 100"}));
+  e = sound;
+  e.privacy.secagg.value_bits = 20;
+  CHECK(refuses(e, {"privacy.secagg.clip and value_bits must be 0", "are 0 and 20"}));
+  e = sound;
+  e.privacy.secagg.corrupt = 0.65;
+  e.privacy.secagg.survivors = 6;
+  CHECK(refuses(e, {"privacy.secagg.survivors (6)", "(0.65)"}));
+  e = sound;
+  e.privacy.clip_norm = 1;
+  CHECK(refuses(e, {"privacy.clip_norm must be 0"}));
+  e = sound;
+  e.privacy.dp.sampling = "poisson";
+  e.privacy.dp.population = 100;
+  CHECK(refuses(e, {"privacy.dp.sampling poisson needs", "distributed"}));
+  e = sound;
+  e.privacy.dp.adaptive_clip.enabled = true;
+  e.privacy.dp.adaptive_clip.count_stddev = 5;
+  CHECK(refuses(e, {"privacy.dp.adaptive_clip needs"}));
+  e = sound;
+  e.privacy.secagg.groups = 3;
+  e.aggregation.robust = "median";
+  CHECK(validate(e).empty());
+  e = central();
+  e.privacy.dp.accountant = "zcdp";
+  CHECK(validate(e).empty());
+  e.privacy.dp.sampling = "poisson";
+  e.privacy.dp.population = 100;
+  CHECK(refuses(e, {"privacy.dp.accountant zcdp", "poisson"}));
+}
+
 TEST_CASE("privacy rules: ranges") {
   for (const auto& [change, name] : std::vector<std::pair<void (*)(DpConfig&), const char*>>{
            {[](DpConfig& dp) { dp.mechanism = "global"; }, "privacy.dp.mechanism must be one of"},

@@ -78,6 +78,39 @@ TEST_CASE("privacy account: a clip norm follows the line that was committed last
   CHECK(account.clip_norm(RoundId{2}) == 0.9);
 }
 
+TEST_CASE("privacy account: each secure sum that is begun counts, whatever came of it") {
+  Experiment e = experiment();
+  e.privacy.dp.mechanism = "distributed";
+  e.privacy.dp.sampling = "fixed";
+  e.privacy.dp.population = 0;
+  e.privacy.dp.noise_multiplier = 10;
+  const auto after = [](std::int64_t sums) {
+    return epsilon_bound(Accounting::kRdp, {{1, 10, sums}}, 1e-5).epsilon;
+  };
+  e.privacy.dp.epsilon = after(5) + 1e-9;
+  PrivacyAccount account = *privacy_account(e, {});
+  CHECK(account.sums_left() == 5);
+  account.spend(RoundId{1}, sum_label(1), 1);
+  account.spend(RoundId{1}, sum_label(2), 1);
+  account.spend(RoundId{1}, sum_label(2), 1);  // the ledger's line was there already
+  CHECK(account.releases().size() == 2);
+  CHECK(account.paid_for(RoundId{1}) == doctest::Approx(after(2)).epsilon(1e-12));
+  CHECK(account.sums_left() == 3);
+  // A restart now tries the first round anew: what was paid for it is gone.
+  CHECK(account.last_affordable_round(RoundId{0}, 100) == 3);
+  account.spend(RoundId{1}, sum_label(3), 1);
+  account.spend(RoundId{2}, sum_label(1), 1);
+  account.spend(RoundId{3}, sum_label(1), 1);
+  CHECK(account.sums_left() == 0);
+  CHECK_THROWS_AS(account.spend(RoundId{4}, sum_label(1), 1), BudgetSpent);
+  CHECK(account.epsilon() <= e.privacy.dp.epsilon);
+  CHECK(account.statement().adversary.find("coordinator in league") != std::string::npos);
+  CHECK(account.statement().neighbouring.find("put to zero") != std::string::npos);
+  e.privacy.dp.epsilon = 0;
+  CHECK_FALSE(privacy_account(e, {})->sums_left());
+  CHECK_FALSE(privacy_account(experiment(2), {})->sums_left());  // central: rounds are what is limited
+}
+
 TEST_CASE("privacy summary: no epsilon without its unit, neighbours, sampling and adversary") {
   const std::string text = to_string(*privacy_summary(experiment(2), {}, true));
   for (const char* part : {"epsilon 0.0000 of 2 at delta 1e-05", "unit: all data of one device",

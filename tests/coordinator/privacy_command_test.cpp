@@ -1,6 +1,8 @@
 // The real program, as an operator calls it.
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include <nlohmann/json.hpp>
 
 #include "tests/support/program.h"
@@ -65,6 +67,23 @@ TEST_CASE("privacy plan: the multiplier keeps the promise, and less would not") 
   const ProgramRun weak =
       privacy("plan --epsilon 2 --delta 1e-3 --rounds 5 --cohort 64 --population 10000");
   CHECK(weak.out.find("warning: delta") != std::string::npos);
+}
+
+TEST_CASE("privacy plan: noise from the devices is wider by who may be missing") {
+  const std::string question =
+      "plan --epsilon 4 --delta 1e-6 --rounds 50 --cohort 100 --population 100 ";
+  const json central = object(question + "--sampling fixed"),
+             distributed = object(question + "--mechanism distributed"),
+             calm = object(question + "--mechanism distributed --dropouts 0 --corrupt 0");
+  CHECK(distributed["noise_multiplier"] == central["noise_multiplier"]);
+  const double z = central["noise_multiplier"];
+  CHECK(calm["noise_per_coordinate_over_clip"].get<double>() == doctest::Approx(z / 100));
+  CHECK(distributed["noise_per_coordinate_over_clip"].get<double>() ==
+        doctest::Approx(z / std::sqrt(100.0 * 60)));
+  CHECK(distributed["adversary"].get<std::string>().find("coordinator") != std::string::npos);
+  CHECK(object(question + "--mechanism distributed --accountant zcdp")["noise_multiplier"] <= z);
+  CHECK(privacy(question + "--mechanism distributed --accountant pld").exit_code == 2);
+  CHECK(privacy(question + "--mechanism distributed --corrupt 0.9").exit_code == 2);
 }
 
 TEST_CASE("privacy: what cannot be accounted for is refused with the reason, exit code 2") {

@@ -118,6 +118,8 @@ class World {
   std::vector<NoteSecureFault> faults;
   std::vector<RequestVector> requests;
   std::vector<RecordRoundOpened> opened;
+  std::vector<RecordSum> sums;
+  std::optional<RunFinished> finished;
   std::optional<CommitSums> commit;
   std::uint64_t timer = 0;
 
@@ -126,7 +128,9 @@ class World {
     if (reaction.frame) on(SecureFrameArrived{client, std::move(*reaction.frame)});
   }
   void take(std::vector<RoundAction> actions) {
+    bool sent_frames = false;
     for (RoundAction& action : actions) {
+      sent_frames = sent_frames || std::holds_alternative<SendSecureFrame>(action);
       if (auto* sent = std::get_if<SendTo>(&action))
         if (auto* plan = std::get_if<RoundPlan>(&sent->message);
             plan != nullptr && plan->kind == PlanKind::kTrain)
@@ -136,7 +140,12 @@ class World {
       if (auto* fault = std::get_if<NoteSecureFault>(&action)) faults.push_back(*fault);
       if (auto* request = std::get_if<RequestVector>(&action)) requests.push_back(*request);
       if (auto* round = std::get_if<RecordRoundOpened>(&action)) opened.push_back(*round);
-      if (auto* sums = std::get_if<CommitSums>(&action)) commit = std::move(*sums);
+      if (auto* sum = std::get_if<RecordSum>(&action)) {
+        CHECK_FALSE(sent_frames);  // nothing of its sessions left before
+        sums.push_back(*sum);
+      }
+      if (auto* over = std::get_if<RunFinished>(&action)) finished = *over;
+      if (auto* made = std::get_if<CommitSums>(&action)) commit = std::move(*made);
       if (auto* set = std::get_if<SetTimer>(&action)) timer = set->timer;
     }
   }
@@ -242,6 +251,56 @@ TEST_CASE("secure engine: a restart opens the round again under another number")
   for (const auto& [client, uid] : world.directory.uids) world.ready(client);
   world.run();
   CHECK(world.commit);
+}
+
+TEST_CASE("secure engine: a sum is recorded before its first frame, and again when it is tried again") {
+  World world(4);
+  world.arrive_and_evaluate();
+  CHECK(world.sums.empty());
+  for (const auto& [client, uid] : world.directory.uids) world.ready(client);
+  REQUIRE(world.sums.size() == 1);
+  CHECK(world.sums[0].opening == 1);
+  world.frames.clear();
+  world.wait(10);
+  for (const auto& [client, uid] : world.directory.uids) world.ready(client);
+  REQUIRE(world.sums.size() == 2);
+  CHECK(world.sums[1].round == RoundId{1});
+  CHECK(world.sums[1].opening == 2);
+}
+
+TEST_CASE("secure engine: no sum beyond those that are left, and the run ends in order") {
+  World world(4);
+  world.engine->limit_sums(2);
+  world.arrive_and_evaluate();
+  for (const auto& [client, uid] : world.directory.uids) world.ready(client);
+  world.frames.clear();
+  world.wait(10);  // the first is lost
+  for (const auto& [client, uid] : world.directory.uids) world.ready(client);
+  world.run();
+  REQUIRE(world.commit);
+  world.on(RoundCommitted{RoundId{1}, AdapterVersion{1}, 4, std::string(64, 'a')});
+  CHECK(world.opened.size() == 2);  // no second round
+  CHECK(world.engine->phase() == EnginePhase::kEvaluating);
+  for (const auto& [client, uid] : world.directory.uids) {
+    EvaluationReport report;
+    report.round = RoundId{1};
+    report.version = AdapterVersion{1};
+    world.on(EvaluationArrived{client, report});
+  }
+  REQUIRE(world.finished);
+  CHECK(world.finished->version == AdapterVersion{1});
+  CHECK(world.sums.size() == 2);
+
+  World lost(4);
+  lost.engine->limit_sums(1);
+  lost.arrive_and_evaluate();
+  for (const auto& [client, uid] : lost.directory.uids) lost.ready(client);
+  lost.frames.clear();
+  lost.wait(10);  // and with it the run
+  REQUIRE(lost.abandoned.size() == 1);
+  CHECK(lost.abandoned[0].reason.find("allows no further sum") != std::string::npos);
+  REQUIRE(lost.finished);
+  CHECK(lost.finished->version == AdapterVersion{0});
 }
 
 TEST_CASE("secure engine: a client that is revoked while the sum is made is not waited for") {

@@ -18,6 +18,7 @@
 #include "coordinator/commands.h"
 #include "coordinator/server.h"
 #include "core/lora_layout.h"
+#include "privacy/accountant.h"
 #include "tests/e2e/federation.h"
 #include "transport/client_link.h"
 
@@ -223,6 +224,54 @@ TEST_CASE("secure e2e: twelve devices, three die at different steps, the sum is 
     REQUIRE(made.values()[k] == start.values()[k] + mean);
   }
   CHECK(read_text_file(federation.run.metrics()).find("\"kind\":\"secure\"") != std::string::npos);
+  // A coordinator that would now have it otherwise.
+  Experiment other = federation.experiment;
+  other.privacy.secagg.survivors = 3;
+  CHECK_THROWS_WITH_AS(StubDevice(federation.io, federation.run.bundle_of("d0"), other,
+                                  federation.layout, federation.base_digest, std::nullopt),
+                       doctest::Contains("settings"), IoError);
+}
+
+TEST_CASE("secure e2e: real clients add the noise; a sum lost with a killed coordinator is paid for") {
+  Federation federation(3, 2, ", cohort_size: 3",
+                        "privacy: {secagg: {mode: honest, phase_deadline_s: 20}, dp: {mechanism: "
+                        "distributed, clip_norm: 0.5, noise_multiplier: 5, delta: 1.0e-5}}\n");
+  std::vector<Process> clients;
+  for (int i = 0; i < 3; ++i) clients.push_back(federation.client(i));
+  {
+    Process coordinator = federation.serve();
+    REQUIRE(
+        eventually([&] { return federation.client_log(0).find("\"masked\"") != std::string::npos; }));
+    coordinator.kill();
+  }
+  Process coordinator = federation.serve();
+  CAPTURE(federation.coordinator_log());
+  for (Process& client : clients) {
+    REQUIRE(eventually([&] { return client.ended().has_value(); }));
+    CHECK_MESSAGE(client.ended() == 0, client.output());
+  }
+  REQUIRE(eventually([&] { return coordinator.ended().has_value(); }));
+  CHECK(coordinator.ended() == 0);
+  const Ledger ledger(federation.run() / "ledger.sqlite", true);
+  REQUIRE(ledger.rounds().size() == 2);
+  const std::vector<PrivacyRelease> lines = ledger.privacy_releases();
+  CHECK(lines.size() >= 2);
+  const auto sums = static_cast<std::int64_t>(lines.size());
+  CHECK(lines.back().epsilon ==
+        doctest::Approx(epsilon_bound(Accounting::kRdp, {{1, 5, sums}}, 1e-5).epsilon));
+  for (const RoundRecord& round : ledger.rounds()) {
+    CHECK(round.codec == "ring of 32 bits, noised");
+    CHECK(std::isnan(round.loss));
+    CHECK(round.epsilon > 0);
+  }
+  // A device counts for itself: no session it took part in is missing from the coordinator's ledger.
+  const std::string memory = read_text_file(federation.state(0) / "secure.json");
+  const auto at = memory.find("\"releases\":");
+  REQUIRE(at != std::string::npos);
+  CHECK(std::stoll(memory.substr(at + 11)) <= sums);
+  const std::string metrics = read_text_file(federation.run() / "metrics.jsonl");
+  CHECK(metrics.find("coordinator in league") != std::string::npos);
+  CHECK(read_text_file(federation.run() / "report.html").find("put to zero") != std::string::npos);
 }
 
 TEST_CASE("secure e2e: real clients, a coordinator killed in the middle, nothing secret on disk") {
