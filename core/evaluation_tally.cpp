@@ -34,7 +34,10 @@ std::optional<std::string> unescape(std::string_view part) {
 
 std::string join(std::initializer_list<std::string_view> parts) {
   std::string key;
-  for (const auto part : parts) key += (key.empty() ? "" : "/") + escape(part);
+  for (const auto part : parts) {
+    if (!key.empty()) key += '/';
+    key += escape(part);
+  }
   return key;
 }
 
