@@ -146,6 +146,7 @@ void check_selection(Problems& p, const Experiment& e) {
 void check_rounds(Problems& p, const Experiment& e) {
   p.at_least("rounds.total", e.rounds.total, 1);
   p.at_least("rounds.cohort_size", e.rounds.cohort_size, 1);
+  p.at_least("rounds.min_available", e.rounds.min_available, 0);
   p.at_least("rounds.min_updates", e.rounds.min_updates, 0);
   p.require(e.rounds.min_updates <= e.rounds.cohort_size,
             fmt::format("rounds.min_updates must not exceed rounds.cohort_size ({}), is {}",
@@ -196,6 +197,9 @@ void check_data(Problems& p, const Experiment& e) {
   p.require(devices == 0 || e.rounds.cohort_size <= devices,
             fmt::format("rounds.cohort_size must not exceed the number of devices ({}), is {}", devices,
                         e.rounds.cohort_size));
+  p.require(devices == 0 || e.rounds.min_available <= devices,
+            fmt::format("rounds.min_available must not exceed the number of devices ({}), is {}",
+                        devices, e.rounds.min_available));
 }
 
 void check_simulation(Problems& p, const SimulationConfig& s) {

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <array>
 #include <string>
 #include <string_view>
@@ -42,6 +43,7 @@ void fields(Visitor& v, SelectionConfig& c) {
 struct RoundsConfig {
   int total = 5;
   int cohort_size = 4;
+  int min_available = 0;
   int min_updates = 0;
   double deadline_s = 600;
   int evaluate_every = 0;
@@ -55,6 +57,9 @@ void fields(Visitor& v, RoundsConfig& c) {
   v("total", c.total, "training rounds of the run");
   v("cohort_size", c.cohort_size,
     "clients sampled a round; a round starts once this many are connected");
+  v("min_available", c.min_available,
+    "clients that must be connected before a round starts, of whom the cohort is sampled; 0 = "
+    "cohort_size");
   v("min_updates", c.min_updates,
     "updates needed to commit at the deadline; 0 = the whole cohort; fewer: the round is retried");
   v("deadline_s", c.deadline_s, "seconds a round waits for its cohort");
@@ -72,5 +77,8 @@ void fields(Visitor& v, RoundsConfig& c) {
 inline int updates_wanted(const RoundsConfig& c) {
   return c.buffer_size > 0 ? c.buffer_size : c.cohort_size;
 }
+
+/// Connected clients without which no round starts.
+inline int clients_wanted(const RoundsConfig& c) { return std::max(c.cohort_size, c.min_available); }
 
 }  // namespace fennec

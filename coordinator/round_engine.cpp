@@ -69,7 +69,7 @@ void RoundEngine::next_step() {
     // gone for good.
     if (state_.last_committed.value > 0)
       start_evaluation();
-    else if (clients_.eligible().size() >= static_cast<std::size_t>(config_.cohort_size))
+    else if (clients_.eligible().size() >= static_cast<std::size_t>(clients_wanted(config_)))
       start_evaluation();
   } else if (state_.last_committed.value >= config_.total) {
     finish();
@@ -107,8 +107,7 @@ void RoundEngine::settle_evaluation() {
 void RoundEngine::select() {
   if (is_buffered()) return open_buffer();
   const std::vector<ClientId> eligible = clients_.eligible();
-  const auto size = static_cast<std::size_t>(config_.cohort_size);
-  if (eligible.size() < size) return;
+  if (eligible.size() < static_cast<std::size_t>(clients_wanted(config_))) return;
   const std::vector<Candidate> candidates = clients_.candidates();
   state_.open_cohort =
       cohorts_.poisson

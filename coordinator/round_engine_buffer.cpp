@@ -6,13 +6,13 @@
 namespace fennec {
 
 /// cohort_size connected clients train at a time. Each delivers once a round at most, so that quick
-/// ones do not fill a buffer alone; the first round waits for all places to be taken, as a synchronous
-/// one does.
+/// ones do not fill a buffer alone; the first round waits for as many clients as a synchronous one
+/// does.
 void RoundEngine::open_buffer() {
   std::vector<ClientId> idle = clients_.eligible();
   std::erase_if(idle, [this](const ClientId& client) { return carried_.contains(client); });
-  if (state_.last_committed.value == 0 && idle.size() < static_cast<std::size_t>(config_.cohort_size))
-    return;
+  const auto wanted = static_cast<std::size_t>(clients_wanted(config_));
+  if (state_.last_committed.value == 0 && idle.size() < wanted) return;
   std::vector<ClientId> cohort = sample_cohort(
       std::move(idle), free_places(), seed_.child("cohort", static_cast<std::uint64_t>(round().value)));
   for (const auto& [client, plan] : carried_) cohort.push_back(client);

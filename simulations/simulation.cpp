@@ -1,5 +1,7 @@
 #include "simulations/simulation.h"
 
+#include <fmt/format.h>
+
 #include <map>
 #include <utility>
 
@@ -192,9 +194,12 @@ SimulationResult simulate(const Experiment& experiment, const std::vector<Device
                           Workload& workload, ParameterSet initial, std::size_t threads,
                           const SimulationEvents& events, const SimulationFaults& faults) {
   FENNEC_CHECK(threads >= 1);
-  if (devices.size() < static_cast<std::size_t>(experiment.rounds.cohort_size))
-    throw ConfigError("rounds.cohort_size is " + std::to_string(experiment.rounds.cohort_size) +
-                      ", but there are only " + std::to_string(devices.size()) + " devices");
+  if (const int wanted = clients_wanted(experiment.rounds);
+      devices.size() < static_cast<std::size_t>(wanted))
+    throw ConfigError(
+        fmt::format("rounds.{} is {}, but there are only {} devices",
+                    wanted > experiment.rounds.cohort_size ? "min_available" : "cohort_size", wanted,
+                    devices.size()));
   check_secure_plan(experiment, initial.layout());
   return Simulation(experiment, devices, workload, std::move(initial), threads, events, faults).run();
 }

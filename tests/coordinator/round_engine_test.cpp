@@ -79,6 +79,27 @@ TEST_CASE("engine: a whole run, from the first hello to the last evaluation") {
   CHECK(sent<Finished>(d.arrive("a")).size() == 1);
 }
 
+TEST_CASE("engine: with min_available no round starts before all are there to be sampled from") {
+  RoundsConfig config = rounds(2, 1);
+  config.min_available = 3;
+  EngineDriver d(config);
+  d.arrive("a");
+  CHECK(sent<Wait>(d.arrive("b")).size() == 1);
+  CHECK(d.engine.phase() == EnginePhase::kEvaluating);
+  CHECK(sent<RoundPlan>(d.arrive("c")).size() == 3);
+  for (const char* name : {"a", "b", "c"}) d.evaluate(name);
+  REQUIRE(d.engine.phase() == EnginePhase::kTraining);
+  const std::vector<ClientId> cohort = d.engine.open_round()->cohort();
+  REQUIRE(cohort.size() == 1);
+  const std::string other = cohort[0] == ClientId{"a"} ? "b" : "a";
+  d.on(ClientLost{ClientId{other}});  // once the round is open it needs its cohort alone
+  d.update(cohort[0].name);
+  d.commit();
+  CHECK(d.engine.phase() == EnginePhase::kSelecting);
+  d.arrive(other);
+  CHECK(d.engine.phase() == EnginePhase::kTraining);
+}
+
 TEST_CASE("engine: evaluate_every asks for evaluations between rounds, and only then") {
   for (const int every : {0, 1, 2}) {
     CAPTURE(every);

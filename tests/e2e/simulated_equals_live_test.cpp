@@ -39,7 +39,7 @@ void check_twins(const std::string& lora, const std::string& aggregation) {
       << "name: twin\nmodel: {base: " << test::shared("pretrained/stories260K").string() << "}\n"
       << "lora: " << lora << "\ntrain: {local_steps: 2, batch_tokens: 256, max_sequence_tokens: 256}\n"
       << "privacy: {clip_norm: 0.4}\naggregation: " << aggregation << "\n"
-      << "rounds: {total: 3, cohort_size: 2, deadline_s: 150}\n"
+      << "rounds: {total: 3, cohort_size: 2, min_available: 3, deadline_s: 150}\n"
       << "transport: {listen: \"tcp://127.0.0.1:*\"}\n";
   std::ofstream(dir / "live.sh") << kLive;
   const std::string live = "bash " + (dir / "live.sh").string() + " " + dir.path().string() + " " +
