@@ -49,11 +49,11 @@ class AdamwSteps final : public StepRule {
     return StepLoss{mean, loss.positions};
   }
 
-  StepMemory memory() const override {
+  StepState memory() const override {
     const auto m = optimizer_.first_moment(), v = optimizer_.second_moment();
     return {{m.begin(), m.end()}, {v.begin(), v.end()}, optimizer_.steps()};
   }
-  Result<void> restore(const StepMemory& memory) override {
+  Result<void> restore(const StepState& memory) override {
     return optimizer_.restore(memory.first_moment, memory.second_moment, memory.steps);
   }
 

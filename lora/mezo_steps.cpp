@@ -37,8 +37,8 @@ class MezoSteps final : public StepRule {
     return StepLoss{(above.mean + below.mean) / 2, above.positions};
   }
 
-  StepMemory memory() const override { return {}; }
-  Result<void> restore(const StepMemory& memory) override {
+  StepState memory() const override { return {}; }
+  Result<void> restore(const StepState& memory) override {
     if (memory.first_moment.empty() && memory.second_moment.empty()) return {};
     return fail(ErrorCode::kMismatch, "mezo keeps no moments");
   }

@@ -19,7 +19,7 @@ struct StepLoss {
 };
 
 /// What an optimizer keeps between steps.
-struct StepMemory {
+struct StepState {
   std::vector<float> first_moment, second_moment;
   std::int64_t steps = 0;
 };
@@ -31,9 +31,9 @@ class StepRule {
   /// Step number `index`, from 0. A batch without a supervised token moves nothing. kNumeric on a loss
   /// or gradient that is not finite.
   virtual Result<StepLoss> step(const TrainBatch& batch, std::int64_t index) = 0;
-  virtual StepMemory memory() const = 0;
+  virtual StepState memory() const = 0;
   /// kMismatch when it is of another rule or size; nothing is changed then.
-  virtual Result<void> restore(const StepMemory& memory) = 0;
+  virtual Result<void> restore(const StepState& memory) = 0;
 };
 
 /// What a rule works on; all outlive it. The adapter's values are the memory of the attached tensors,

@@ -18,7 +18,7 @@ namespace fennec {
 /// the step.
 struct TrainCheckpoint {
   std::vector<float> adapter;
-  StepMemory memory;    ///< fewer steps than the report when a batch had nothing to learn from
+  StepState memory;    ///< fewer steps than the report when a batch had nothing to learn from
   TrainReport report;   ///< steps … last_loss so far; nothing else is kept
   double loss_sum = 0;  ///< of the steps' losses, for the mean
 };
