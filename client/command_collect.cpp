@@ -11,7 +11,7 @@
 namespace fennec {
 namespace {
 
-struct Options {
+struct CollectCommand {
   std::string out;
   CollectOptions collect;
   bool json = false;
@@ -30,7 +30,7 @@ void sleep_until(const Clock& clock, TimePoint time, std::stop_source& stop) {
   }
 }
 
-int run_collect(Options options) {
+int run_collect(CollectCommand options) {
   std::signal(SIGINT, [](int) { interrupted = 1; });
   std::signal(SIGTERM, [](int) { interrupted = 1; });
   const SteadyClock clock;
@@ -48,7 +48,7 @@ int run_collect(Options options) {
 }  // namespace
 
 void add_collect_command(CLI::App& app, Action& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CollectCommand>();
   CLI::App* command = app.add_subcommand("collect",
                                          "samples this host's own sensors once a second into training "
                                          "and test examples; Ctrl-C ends early");

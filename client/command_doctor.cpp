@@ -13,12 +13,12 @@
 namespace fennec {
 namespace {
 
-struct Options {
+struct DoctorCommand {
   std::string bundle, base, data, budget;
   bool json = false;
 };
 
-std::vector<Check> examine(const Options& options) {
+std::vector<Check> examine(const DoctorCommand& options) {
   std::vector<Check> checks = {check_zeromq(), check_memory(options.base), check_disk(".")};
   const auto add = [&](std::vector<Check> more) {
     std::move(more.begin(), more.end(), std::back_inserter(checks));
@@ -29,7 +29,7 @@ std::vector<Check> examine(const Options& options) {
   return checks;
 }
 
-int run_doctor(const Options& options) {
+int run_doctor(const DoctorCommand& options) {
   if (!options.budget.empty()) {
     if (options.base.empty())
       throw ConfigError("doctor: --budget needs --base, the model to fit into it");
@@ -55,7 +55,7 @@ int run_doctor(const Options& options) {
 }  // namespace
 
 void add_doctor_command(CLI::App& app, Action& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<DoctorCommand>();
   CLI::App* command = app.add_subcommand(
       "doctor", "checks whether this device can take part; exit code 0 = healthy, 1 = not");
   command->add_option("--bundle", options->bundle, "enrolment bundle: permissions, keys, endpoint");

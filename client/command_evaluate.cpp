@@ -15,7 +15,7 @@
 namespace fennec {
 namespace {
 
-struct Options {
+struct EvaluateCommand {
   std::string base, adapter, base_precision = "fp32";
   std::vector<std::string> data;
   std::size_t limit = 0;
@@ -62,7 +62,7 @@ void print_metrics(const EvaluationTally& tally, std::size_t examples, bool json
   fmt::print("over {} examples; loss in nats per supervised token\n", examples);
 }
 
-int run_evaluate(Options options) {
+int run_evaluate(EvaluateCommand options) {
   std::vector<Example> examples;
   for (const std::string& path : options.data) append(examples, load_test_examples(path));
   examples = thin_out(std::move(examples), options.limit);
@@ -82,7 +82,7 @@ int run_evaluate(Options options) {
 }  // namespace
 
 void add_evaluate_command(CLI::App& app, Action& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<EvaluateCommand>();
   CLI::App* command = app.add_subcommand(
       "evaluate", "scores a model on held-out examples: loss, accuracy, macro-F1, MAE");
   command->add_option("--base", options->base, "Hugging Face directory of the base model")->required();

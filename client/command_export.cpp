@@ -14,7 +14,7 @@
 namespace fennec {
 namespace {
 
-struct Options {
+struct ExportCommand {
   std::string base, adapter, out, dtype = "base";
   bool portable = false;
 };
@@ -22,14 +22,14 @@ struct Options {
 const std::map<std::string, std::optional<Dtype>> kDtypes = {
     {"base", std::nullopt}, {"f32", Dtype::kF32}, {"bf16", Dtype::kBf16}, {"f16", Dtype::kF16}};
 
-int export_merged(const Options& options) {
+int export_merged(const ExportCommand& options) {
   const Dtype dtype =
       write_merged_checkpoint({options.base, options.adapter, options.out, kDtypes.at(options.dtype)});
   fmt::print("merged checkpoint in {} written to {}\n", to_string(dtype), options.out);
   return 0;
 }
 
-int export_portable(const Options& options) {
+int export_portable(const ExportCommand& options) {
   const PeftAdapter adapter = to_portable(read_peft_directory(options.adapter));
   if (std::filesystem::exists(options.out) && !std::filesystem::is_empty(options.out))
     throw ConfigError("--out: " + options.out + " is there already");
@@ -38,7 +38,7 @@ int export_portable(const Options& options) {
   return 0;
 }
 
-int run_export(const Options& options) {
+int run_export(const ExportCommand& options) {
   if (options.portable) return export_portable(options);
   if (options.base.empty()) throw ConfigError("--base is required, unless --portable is given");
   return export_merged(options);
@@ -47,7 +47,7 @@ int run_export(const Options& options) {
 }  // namespace
 
 void add_export_command(CLI::App& app, Action& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ExportCommand>();
   CLI::App* command =
       app.add_subcommand("export",
                          "a base model with an adapter merged into it, for any program that "

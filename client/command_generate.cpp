@@ -22,7 +22,7 @@ struct GivenSampling {
   bool greedy = false;
 };
 
-struct Options {
+struct GenerateCommand {
   GenerateRequest request;
   GivenSampling sampling;
 };
@@ -48,7 +48,7 @@ std::string prompt_from_standard_input() {
   return text;
 }
 
-int run_generate(Options options) {
+int run_generate(GenerateCommand options) {
   GenerateRequest& request = options.request;
   request.text.sampling = merge(read_sampling_defaults(request.base), options.sampling);
   const bool converses = request.chat && request.prompt.empty() && !request.json_lines;
@@ -132,7 +132,7 @@ void add_sampling_options(CLI::App& command, GivenSampling& given, std::uint64_t
 }  // namespace
 
 void add_generate_command(CLI::App& app, Action& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<GenerateCommand>();
   CLI::App* command = app.add_subcommand(
       "generate", "continues texts, answers chat messages, one or many, with one adapter or several");
   add_model_options(*command, options->request);

@@ -17,7 +17,7 @@
 namespace fennec {
 namespace {
 
-struct Options {
+struct LogitsCommand {
   std::string base, adapter, base_precision = "fp32", out;
   std::vector<std::int64_t> ids;
 };
@@ -32,7 +32,7 @@ void check_ids(const std::vector<std::int64_t>& ids, const CausalLm& model) {
                       std::to_string(model.max_positions()));
 }
 
-int write_logits(const Options& options) {
+int write_logits(const LogitsCommand& options) {
   const at::NoGradGuard no_grad;
   const AdaptedModel loaded = load_adapted_model(options.base, options.adapter, options.base_precision);
   check_ids(options.ids, *loaded.model);
@@ -50,7 +50,7 @@ int write_logits(const Options& options) {
 }  // namespace
 
 void add_logits_command(CLI::App& app, Action& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<LogitsCommand>();
   CLI::App* command = app.add_subcommand(
       "logits", "what the model predicts after each token, to compare with other implementations");
   command->add_option("--base", options->base, "Hugging Face directory of the base model")->required();

@@ -14,7 +14,7 @@
 namespace fennec {
 namespace {
 
-struct Options {
+struct PrepareCommand {
   std::string recipe, input, out;
   PrepareOptions prepare;
   WorldPopulation world{{}, 8};
@@ -22,7 +22,7 @@ struct Options {
   bool json = false;
 };
 
-PrepareSummary prepare_recorded(Options options) {
+PrepareSummary prepare_recorded(PrepareCommand options) {
   if (options.recipe.empty() || options.input.empty())
     throw ConfigError("prepare: give --recipe and --input, or --world for generated data");
   const RecipeConfig recipe = load_recipe(options.recipe);
@@ -34,7 +34,7 @@ PrepareSummary prepare_recorded(Options options) {
   return prepare(recipe, options.input, options.out, options.prepare);
 }
 
-PrepareSummary prepare_generated(const Options& options) {
+PrepareSummary prepare_generated(const PrepareCommand& options) {
   PrepareSummary summary;
   for (const DeviceData& device : world_data(options.world, Seed(options.seed).child("world"))) {
     write_device_data(options.out, device);
@@ -45,14 +45,14 @@ PrepareSummary prepare_generated(const Options& options) {
   return summary;
 }
 
-int run_prepare(const Options& options) {
+int run_prepare(const PrepareCommand& options) {
   const bool generated = !options.world.kinds.empty();
   print_summary(generated ? prepare_generated(options) : prepare_recorded(options), options.out,
                 options.json);
   return 0;
 }
 
-void add_world_options(CLI::App& command, Options& options) {
+void add_world_options(CLI::App& command, PrepareCommand& options) {
   WorldPopulation& world = options.world;
   auto* kinds = command.add_option(
       "--world", world.kinds,
@@ -78,7 +78,7 @@ void add_world_options(CLI::App& command, Options& options) {
 }  // namespace
 
 void add_prepare_command(CLI::App& app, Action& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<PrepareCommand>();
   CLI::App* command = app.add_subcommand(
       "prepare", "recorded sensor data to training and test examples, a directory a device");
   command->add_option("--recipe", options->recipe,

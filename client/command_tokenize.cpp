@@ -10,12 +10,12 @@
 namespace fennec {
 namespace {
 
-struct Options {
+struct TokenizeCommand {
   std::string base;
   bool no_special = false, decode = false;
 };
 
-int tokenize(const Options& options) {
+int tokenize(const TokenizeCommand& options) {
   const Tokenizer tokenizer = Tokenizer::load(options.base);
   for_each_json_line(std::cin, "stdin", [&](const nlohmann::json& line, const std::string&) {
     nlohmann::json out;
@@ -32,7 +32,7 @@ int tokenize(const Options& options) {
 }  // namespace
 
 void add_tokenize_command(CLI::App& app, Action& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<TokenizeCommand>();
   CLI::App* command = app.add_subcommand(
       "tokenize", "text to token ids and back, to compare with other implementations");
   command->add_option("--base", options->base, "Hugging Face directory with a tokenizer.json")

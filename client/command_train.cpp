@@ -18,7 +18,7 @@
 namespace fennec {
 namespace {
 
-struct Options {
+struct TrainCommand {
   std::string base, base_precision, config, out;
   std::vector<std::string> data, set;
   bool json = false;
@@ -53,7 +53,7 @@ TrainReport train_adapter(const Experiment& experiment, const std::vector<Exampl
   return *report;
 }
 
-void print_report(const TrainReport& report, const Options& options) {
+void print_report(const TrainReport& report, const TrainCommand& options) {
   if (options.json) {
     const nlohmann::ordered_json out = {{"out", options.out},
                                         {"steps", report.steps},
@@ -77,7 +77,7 @@ void print_report(const TrainReport& report, const Options& options) {
       report.last_loss, options.out);
 }
 
-int run_train(const Options& options) {
+int run_train(const TrainCommand& options) {
   Experiment experiment = load_experiment(options.config, options.set);
   if (!options.base.empty()) experiment.model.base = options.base;
   if (!options.base_precision.empty()) experiment.model.base_precision = options.base_precision;
@@ -95,7 +95,7 @@ int run_train(const Options& options) {
 }  // namespace
 
 void add_train_command(CLI::App& app, Action& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<TrainCommand>();
   CLI::App* command = app.add_subcommand("train",
                                          "fine-tunes an adapter here, without a federation: one "
                                          "device's data, or several devices' data pooled");

@@ -42,7 +42,7 @@ std::string to_yaml(const TrainingChoice& c) {
       c.train.batch_tokens, c.train.max_sequence_tokens, c.train.gradient_checkpointing);
 }
 
-void print_json(const TrainingPlan& plan, double budget) {
+void print_plan_json(const TrainingPlan& plan, double budget) {
   ordered_json out = {{"fits", plan.fits}, {"budget", budget}, {"steps", ordered_json::array()}};
   for (const PlanStep& step : plan.steps)
     out["steps"].push_back(
@@ -73,7 +73,7 @@ int print_training_plan(const std::filesystem::path& base, const std::string& bu
   const double bytes = parse_bytes(budget);
   const auto linears = linears_of_checkpoint(base);
   const TrainingPlan plan = plan_training(read_model_shape(base), linears, {}, bytes);
-  (json ? print_json : print_text)(plan, bytes);
+  (json ? print_plan_json : print_text)(plan, bytes);
   return plan.fits ? 0 : 1;
 }
 

@@ -21,6 +21,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   target_compile_options(fennec_warnings INTERFACE
     -Wno-restrict -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread)
 endif()
+if(FENNEC_UNITY AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # takes the sources of a unity for headers
+  target_compile_options(fennec_warnings INTERFACE -Wno-subobject-linkage)
+endif()
 if(FENNEC_SANITIZE)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # false alarms inside std::regex once it is instrumented
     target_compile_options(fennec_warnings INTERFACE -Wno-maybe-uninitialized)

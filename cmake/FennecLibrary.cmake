@@ -1,11 +1,16 @@
-# fennec_library(NAME [GLUE] [OWN_PCH] SOURCES … USES folder… LIBS target…): one folder = one static library.
+# fennec_library(NAME [GLUE] [OWN_PCH] SOURCES … [APART …] USES folder… LIBS target…): one folder = one static library.
+# Sources are compiled six at a time (FENNEC_UNITY), but those APART: siblings of one pattern, the same names in each.
 # GLUE: control flow around the work and command lines, where building quickly matters and running does not; compiled
 # with little optimisation. OWN_PCH: the folder precompiles other headers than cmake/std_pch.h.
 # USES is the only place where "who may include whom" is written; tests/layers_test.cmake checks the sources against it.
 function(fennec_library name)
-  cmake_parse_arguments(arg "GLUE;OWN_PCH" "" "SOURCES;USES;LIBS" ${ARGN})
+  cmake_parse_arguments(arg "GLUE;OWN_PCH" "" "SOURCES;APART;USES;LIBS" ${ARGN})
   if(arg_SOURCES)
-    add_library(fennec_${name} STATIC ${arg_SOURCES})
+    add_library(fennec_${name} STATIC ${arg_SOURCES} ${arg_APART})
+    set_target_properties(fennec_${name} PROPERTIES UNITY_BUILD ${FENNEC_UNITY} UNITY_BUILD_BATCH_SIZE 6)
+    foreach(source ${arg_APART})
+      set_source_files_properties(${source} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+    endforeach()
     target_include_directories(fennec_${name} PUBLIC ${PROJECT_SOURCE_DIR})
     target_link_libraries(fennec_${name} PRIVATE fennec_warnings)
     set(kind PUBLIC)

@@ -9,7 +9,7 @@
 namespace fennec {
 namespace {
 
-std::string joined(const std::vector<std::string>& lines) {
+std::string joined_lines(const std::vector<std::string>& lines) {
   std::string out;
   for (const std::string& line : lines) out += (out.empty() ? "" : "\n") + line;
   return out;
@@ -35,7 +35,7 @@ Experiment experiment_of(const Params& root) {
   if (errors.empty())  // ranges of values that were not even read would only confuse
     for (const std::string& problem : validate(experiment))
       errors.push_back(place_of(root, problem) + ": " + problem);
-  if (!errors.empty()) throw ConfigError(joined(errors));
+  if (!errors.empty()) throw ConfigError(joined_lines(errors));
   return experiment;
 }
 

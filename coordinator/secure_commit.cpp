@@ -12,12 +12,12 @@
 namespace fennec {
 namespace {
 
-constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+constexpr double kUntold = std::numeric_limits<double>::quiet_NaN();
 
 ParticipantRecord took_part(const ClientId& client) {
   ParticipantRecord record;
   record.client = client;
-  record.train_seconds = record.loss = record.update_norm = kNone;
+  record.train_seconds = record.loss = record.update_norm = kUntold;
   return record;
 }
 
@@ -36,9 +36,9 @@ class Figures {
   }
   void write(RoundRecord& record, std::size_t sums) const {
     record.codec = codec_;
-    record.loss = weight_ > 0 ? loss_ / weight_ : kNone;
+    record.loss = weight_ > 0 ? loss_ / weight_ : kUntold;
     record.supervised_tokens = weighted_ ? static_cast<std::int64_t>(weight_ + 0.5) : 0;
-    record.secure = {static_cast<int>(sums), weight_ > 0 ? clipped_ / weight_ : kNone,
+    record.secure = {static_cast<int>(sums), weight_ > 0 ? clipped_ / weight_ : kUntold,
                      to_hex(sha256(transcripts_.bytes()))};
   }
 
@@ -64,8 +64,8 @@ Result<VectorMean> fold(const SecureSum& sum, std::size_t index, const LayoutPtr
   if (!mean) return mean;
   FENNEC_CHECK(part.size() == mean->delta.size());
   std::copy(mean->delta.begin(), mean->delta.end(), part.values().begin());
-  const Result<void> taken = aggregator.accept(
-      {ClientId{fmt::format("group {:04}", index)}, 1, 1, 1, scatter(std::move(part), layout), kNone});
+  const Result<void> taken = aggregator.accept({ClientId{fmt::format("group {:04}", index)}, 1, 1, 1,
+                                                scatter(std::move(part), layout), kUntold});
   if (!taken) return tl::unexpected<Error>(taken.error());
   return mean;
 }

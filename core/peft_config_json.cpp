@@ -9,7 +9,7 @@
 namespace fennec {
 namespace {
 
-using Json = nlohmann::ordered_json;  // pattern order matters: the first match wins
+using OrderedJson = nlohmann::ordered_json;  // pattern order matters: the first match wins
 using Pattern = std::vector<std::pair<std::string, double>>;
 
 constexpr double kLargestRank = 65536;
@@ -17,38 +17,38 @@ constexpr double kLargestRank = 65536;
 /// Typed access to the keys of adapter_config.json, with the file and key in every error.
 class ConfigKeys {
  public:
-  ConfigKeys(const std::string& where, const Json& root) : where_(where), root_(root) {}
+  ConfigKeys(const std::string& where, const OrderedJson& root) : where_(where), root_(root) {}
 
   [[noreturn]] void refuse(const std::string& what) const { throw IoError(where_ + ": " + what); }
 
-  const Json* get(const char* key) const {  // null and absent mean the default
+  const OrderedJson* get(const char* key) const {  // null and absent mean the default
     const auto it = root_.find(key);
     return it == root_.end() || it->is_null() ? nullptr : &*it;
   }
   double number(const char* key, double otherwise) const {
-    const Json* value = get(key);
+    const OrderedJson* value = get(key);
     if (value == nullptr) return otherwise;
     if (!value->is_number()) refuse(std::string(key) + " must be a number");
     return value->get<double>();
   }
   bool flag(const char* key) const {
-    const Json* value = get(key);
+    const OrderedJson* value = get(key);
     if (value == nullptr) return false;
     if (!value->is_boolean()) refuse(std::string(key) + " must be true or false");
     return value->get<bool>();
   }
   std::string text(const char* key, const std::string& otherwise) const {
-    const Json* value = get(key);
+    const OrderedJson* value = get(key);
     if (value == nullptr) return otherwise;
     if (!value->is_string()) refuse(std::string(key) + " must be a string");
     return value->get<std::string>();
   }
   std::vector<std::string> names(const char* key) const {
     std::vector<std::string> out;
-    const Json* value = get(key);
+    const OrderedJson* value = get(key);
     if (value == nullptr) return out;
     if (!value->is_array()) refuse(std::string(key) + " must be a list of names");
-    for (const Json& item : *value) {
+    for (const OrderedJson& item : *value) {
       if (!item.is_string()) refuse(std::string(key) + " must be a list of names");
       out.push_back(item.get<std::string>());
     }
@@ -56,7 +56,7 @@ class ConfigKeys {
   }
   Pattern pattern(const char* key) const {
     Pattern out;
-    const Json* value = get(key);
+    const OrderedJson* value = get(key);
     if (value == nullptr) return out;
     if (!value->is_object()) refuse(std::string(key) + " must map patterns to numbers");
     for (const auto& [regex, item] : value->items()) {
@@ -68,11 +68,11 @@ class ConfigKeys {
     return out;
   }
   std::vector<int> layers(const char* key) const {
-    const Json* value = get(key);
+    const OrderedJson* value = get(key);
     if (value == nullptr) return {};
-    const Json list = value->is_array() ? *value : Json::array({*value});
+    const OrderedJson list = value->is_array() ? *value : OrderedJson::array({*value});
     std::vector<int> out;
-    for (const Json& item : list) {
+    for (const OrderedJson& item : list) {
       if (!item.is_number_integer() || item.get<double>() < 0 || item.get<double>() > kLargestRank)
         refuse(std::string(key) + " must be layer numbers");
       out.push_back(item.get<int>());
@@ -82,7 +82,7 @@ class ConfigKeys {
 
  private:
   const std::string& where_;
-  const Json& root_;
+  const OrderedJson& root_;
 };
 
 bool is_rank(double value) { return value >= 1 && value <= kLargestRank && value == std::floor(value); }
@@ -106,7 +106,7 @@ void read_lora(const ConfigKeys& keys, PeftConfig& config) {
 }
 
 void read_targets(const ConfigKeys& keys, PeftConfig& config) {
-  const Json* target = keys.get("target_modules");
+  const OrderedJson* target = keys.get("target_modules");
   if (target == nullptr || !target->is_string()) {
     config.target_modules = keys.names("target_modules");
     return;
@@ -116,20 +116,22 @@ void read_targets(const ConfigKeys& keys, PeftConfig& config) {
     keys.refuse("target_modules: '" + *config.target_regex + "' is not a regular expression");
 }
 
-Json number(double value) {  // 8, not 8.0, as PEFT writes integers
+OrderedJson number(double value) {  // 8, not 8.0, as PEFT writes integers
   if (value == std::floor(value) && std::abs(value) < 1e15) return static_cast<std::int64_t>(value);
   return value;
 }
 
-Json pattern(const Pattern& entries) {
-  Json out = Json::object();
+OrderedJson pattern(const Pattern& entries) {
+  OrderedJson out = OrderedJson::object();
   for (const auto& [regex, value] : entries) out[regex] = number(value);
   return out;
 }
 
-Json list_or_null(const auto& values) { return values.empty() ? Json(nullptr) : Json(values); }
+OrderedJson list_or_null(const auto& values) {
+  return values.empty() ? OrderedJson(nullptr) : OrderedJson(values);
+}
 
-void write_lora(Json& out, const PeftConfig& config) {
+void write_lora(OrderedJson& out, const PeftConfig& config) {
   out["alpha_pattern"] = pattern(config.alpha_pattern);
   out["bias"] = "none";
   out["init_lora_weights"] = true;
@@ -147,10 +149,10 @@ void write_lora(Json& out, const PeftConfig& config) {
 }  // namespace
 
 PeftConfig parse_adapter_config(std::string_view text, const std::string& where) {
-  Json root;
+  OrderedJson root;
   try {
-    root = Json::parse(text);
-  } catch (const Json::exception& e) {
+    root = OrderedJson::parse(text);
+  } catch (const OrderedJson::exception& e) {
     throw IoError(where + ": " + e.what());
   }
   const ConfigKeys keys(where, root);
@@ -173,14 +175,14 @@ PeftConfig parse_adapter_config(std::string_view text, const std::string& where)
 }
 
 std::string to_adapter_config_json(const PeftConfig& config) {
-  Json out;
+  OrderedJson out;
   out["base_model_name_or_path"] = config.base_model_name_or_path;
   out["fan_in_fan_out"] = config.fan_in_fan_out;
   out["inference_mode"] = true;
   out["modules_to_save"] = list_or_null(config.modules_to_save);
   out["revision"] = nullptr;
   out["target_modules"] =
-      config.target_regex ? Json(*config.target_regex) : Json(config.target_modules);
+      config.target_regex ? OrderedJson(*config.target_regex) : OrderedJson(config.target_modules);
   out["task_type"] = "CAUSAL_LM";
   if (config.type == PeftType::kIa3) {
     out["feedforward_modules"] = config.feedforward_modules;

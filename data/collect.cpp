@@ -10,8 +10,8 @@
 namespace fennec {
 namespace {
 
-constexpr int kWindow = 8;  // samples a prompt shows
-constexpr int kAhead = 5;   // seconds ahead the busy-level question looks
+constexpr int kShownSamples = 8;  // samples a prompt shows
+constexpr int kAhead = 5;         // seconds ahead the busy-level question looks
 
 std::string host_name(const std::filesystem::path& root) {
   std::ifstream in(root / "proc/sys/kernel/hostname");
@@ -45,7 +45,7 @@ TaskConfig question(const std::string& name, const std::string& kind, int horizo
   TaskConfig task;
   task.task = name;
   task.kind = kind;
-  task.window = kWindow;
+  task.window = kShownSamples;
   task.horizon = horizon;
   task.prompt = prompt;
   return task;
@@ -90,7 +90,7 @@ RecipeConfig collect_recipe(const std::vector<std::string>& columns) {
   RecipeConfig recipe;
   recipe.name = "host";
   recipe.files = {"(the host's own sensors)"};
-  std::string header = "host " + std::to_string(kWindow) + "s.";
+  std::string header = "host " + std::to_string(kShownSamples) + "s.";
   for (const HostQuantity& quantity : host_quantities())
     if (has(columns, quantity.name)) header += describe(recipe, quantity);
   header.back() = '\n';

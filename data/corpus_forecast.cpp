@@ -2,13 +2,12 @@
 #include <array>
 #include <cmath>
 
+#include "data/angle.h"
 #include "data/corpus.h"
 #include "data/sensor_text.h"
 
 namespace fennec {
 namespace {
-
-constexpr double kTwoPi = 6.283185307179586;
 
 /// Hourly signals of one place over a few days; index = hours since some midnight.
 struct Place {

@@ -2,12 +2,13 @@
 
 #include <cmath>
 
+#include "data/angle.h"
 #include "data/sensor_text.h"
 
 namespace fennec {
 namespace {
 
-constexpr double kTwoPi = 6.283185307179586, kGravity = 9.81, kRate = 20;
+constexpr double kGravity = 9.81, kRate = 20;
 
 Vector3 unit(Vector3 v) {
   const double n = std::sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]);

@@ -12,15 +12,15 @@ struct Kind {
   std::string_view name;
   std::vector<Example> (*make)(RandomStream&, std::size_t);
 };
-constexpr std::array kKinds = {Kind{"home", home_examples}, Kind{"wearable", wearable_examples},
-                               Kind{"pump", pump_examples}};
+constexpr std::array kWorlds = {Kind{"home", home_examples}, Kind{"wearable", wearable_examples},
+                                Kind{"pump", pump_examples}};
 
 }  // namespace
 
 const std::vector<std::string>& world_kinds() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> all;
-    for (const Kind& kind : kKinds) all.emplace_back(kind.name);
+    for (const Kind& kind : kWorlds) all.emplace_back(kind.name);
     return all;
   }();
   return names;
@@ -33,8 +33,8 @@ std::string world_device_id(std::string_view kind, int device) {
 }
 
 std::vector<Example> world_examples(std::string_view kind, int device, std::size_t count, Seed seed) {
-  const auto found = std::ranges::find(kKinds, kind, &Kind::name);
-  if (found == kKinds.end())
+  const auto found = std::ranges::find(kWorlds, kind, &Kind::name);
+  if (found == kWorlds.end())
     throw ConfigError("unknown sensor-world kind '" + std::string(kind) +
                       "'; known: home, wearable, pump");
   RandomStream random(seed.child("sensor world", kind, static_cast<std::uint64_t>(device)));

@@ -3,15 +3,15 @@
 #include <cmath>
 #include <vector>
 
+#include "data/angle.h"
 #include "data/sensor_text.h"
 #include "data/sensor_world.h"
 
 namespace fennec {
 namespace {
 
-constexpr double kTwoPi = 6.283185307179586;
-constexpr std::size_t kWindow = 8;  ///< hours shown
-constexpr std::size_t kStride = 5;  ///< hours between examples: all hours of the day occur
+constexpr std::size_t kShownHours = 8;  ///< hours shown
+constexpr std::size_t kStride = 5;      ///< hours between examples: all hours of the day occur
 constexpr std::array<std::string_view, 3> kPresence = {"away", "awake", "asleep"};
 enum Presence : std::size_t { kAway, kAwake, kAsleep };
 
@@ -105,15 +105,15 @@ class HomeLife {
 
 std::string window_text(const HomeLife& life, const std::vector<Hour>& hours, std::size_t first) {
   std::vector<double> load, solar;
-  for (std::size_t t = first; t < first + kWindow; ++t) {
+  for (std::size_t t = first; t < first + kShownHours; ++t) {
     load.push_back(hours[t].load);
     solar.push_back(hours[t].solar);
   }
   const auto from = static_cast<int>(first % 24);
   return "home " + std::string(weekday_text(life.weekday(first))) + " " + hour_text(from) + "-" +
-         hour_text(from + static_cast<int>(kWindow) - 1) + " load W " + whole_list(load) +
-         "; PV W/kW " + whole_list(solar) + "; out " + whole_text(hours[first + kWindow - 1].outdoor) +
-         " C";
+         hour_text(from + static_cast<int>(kShownHours) - 1) + " load W " + whole_list(load) +
+         "; PV W/kW " + whole_list(solar) + "; out " +
+         whole_text(hours[first + kShownHours - 1].outdoor) + " C";
 }
 
 }  // namespace
@@ -125,19 +125,19 @@ std::vector<Example> home_examples(RandomStream& random, std::size_t count) {
   const LabelSlot occupancy{"", "", {kPresence.begin(), kPresence.end()}};
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t first = i * kStride;
-    while (hours.size() <= first + kWindow) hours.push_back(life.next());
+    while (hours.size() <= first + kShownHours) hours.push_back(life.next());
     const std::string text = window_text(life, hours, first);
     if (i % 2 == 0)
       examples.push_back({"",
                           text + "\nload in 1h:",
-                          " " + whole_text(hours[first + kWindow].load),
+                          " " + whole_text(hours[first + kShownHours].load),
                           "home_load",
                           TaskKind::kForecast,
                           {}});
     else
       examples.push_back({"",
                           text + "\noccupancy:",
-                          " " + std::string(kPresence[hours[first + kWindow - 1].presence]),
+                          " " + std::string(kPresence[hours[first + kShownHours - 1].presence]),
                           "home_occupancy",
                           TaskKind::kLabel,
                           {occupancy}});

@@ -5,12 +5,11 @@
 #include <cmath>
 #include <limits>
 
+#include "data/angle.h"
 #include "data/sensor_text.h"
 
 namespace fennec {
 namespace {
-
-constexpr double kTwoPi = 6.283185307179586;
 
 struct QuantityKind {
   std::string_view names;  ///< alternatives, '|' between
@@ -21,7 +20,7 @@ struct QuantityKind {
 };
 
 constexpr double kNone = -1e9;
-constexpr std::array kKinds = {
+constexpr std::array kQuantities = {
     QuantityKind{"temp|T|temperature|oil temp|air|coolant|room|probe", "C|x0.1 C|F", 5, 95, 0.08,
                  kNone},
     QuantityKind{"TS|T|tank temp|outlet temp|inlet temp|motor temp", "x0.1 C", 150, 900, 0.05, kNone},
@@ -82,7 +81,7 @@ double SeriesProcess::next(RandomStream& random) {
 }
 
 Quantity draw_quantity(RandomStream& random) {
-  const QuantityKind& kind = kKinds[random.below(kKinds.size())];
+  const QuantityKind& kind = kQuantities[random.below(kQuantities.size())];
   Quantity quantity;
   quantity.name = one_of(random, kind.names);
   quantity.unit = one_of(random, kind.units);

@@ -21,7 +21,7 @@ namespace fennec {
 namespace {
 
 constexpr std::int64_t kDimensions = 32;
-constexpr std::int64_t kHeadRows = 256;  // hidden states that go through the head at a time
+constexpr std::int64_t kScoredRows = 256;  // hidden states that go through the head at a time
 
 std::uint64_t digest_of(const TokenizedExample& example) {
   Sha256 hash;
@@ -67,8 +67,8 @@ std::vector<RowScore> score_rows(const CausalLm& model, const at::Tensor& hidden
   const at::Tensor next = labels.narrow(1, 1, width - 1).contiguous();  // what position t predicts
   const at::Tensor places = next.flatten().ne(-100).nonzero().flatten();
   const at::Tensor states = hidden.narrow(1, 0, width - 1).flatten(0, 1);
-  for (std::int64_t begin = 0; begin < places.numel(); begin += kHeadRows) {
-    const at::Tensor part = places.narrow(0, begin, std::min(kHeadRows, places.numel() - begin));
+  for (std::int64_t begin = 0; begin < places.numel(); begin += kScoredRows) {
+    const at::Tensor part = places.narrow(0, begin, std::min(kScoredRows, places.numel() - begin));
     const at::Tensor targets = next.flatten().index_select(0, part).unsqueeze(1);  // [N, 1]
     const at::Tensor log_p = at::log_softmax(model.head(states.index_select(0, part)), -1);
     const at::Tensor log_y = log_p.gather(1, targets).squeeze(1);  // [N]

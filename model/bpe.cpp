@@ -18,11 +18,11 @@ std::uint64_t pair_key(TokenId left, TokenId right) {
 }
 
 /// A pair that could be joined; stale once either side has changed.
-struct Candidate {
+struct PossibleMerge {
   std::uint32_t rank;
   std::size_t position;
   TokenId left, right, joined;
-  bool operator>(const Candidate& o) const {
+  bool operator>(const PossibleMerge& o) const {
     return rank != o.rank ? rank > o.rank : position > o.position;
   }
 };
@@ -199,7 +199,7 @@ void Bpe::merge(std::vector<TokenId>& ids) const {
   if (ids.size() <= kFewSymbols) return merge_few(ids);
   const std::size_t n = ids.size(), none = n;
   std::vector<std::size_t> next(n), previous(n);
-  std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> queue;
+  std::priority_queue<PossibleMerge, std::vector<PossibleMerge>, std::greater<>> queue;
   const auto propose = [&](std::size_t i) {
     if (i == none || next[i] == none) return;
     const TokenId left = ids[i], right = ids[next[i]];
@@ -208,7 +208,7 @@ void Bpe::merge(std::vector<TokenId>& ids) const {
   for (std::size_t i = 0; i < n; ++i) next[i] = i + 1, previous[i] = i == 0 ? none : i - 1;
   for (std::size_t i = 0; i < n; ++i) propose(i);
   while (!queue.empty()) {
-    const Candidate c = queue.top();
+    const PossibleMerge c = queue.top();
     queue.pop();
     const std::size_t i = c.position;
     if (ids[i] != c.left || next[i] == none || ids[next[i]] != c.right) continue;

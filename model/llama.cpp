@@ -48,7 +48,7 @@ std::unique_ptr<CausalLm> new_llama(const LlamaConfig& config, Seed seed) {
 
 std::string to_config_json(const LlamaConfig& c) {
   FENNEC_CHECK(c.attention_bias == c.output_bias);
-  nlohmann::json json = {
+  nlohmann::json config = {
       {"architectures", {"LlamaForCausalLM"}},
       {"model_type", "llama"},
       {"vocab_size", c.vocab_size},
@@ -72,7 +72,7 @@ std::string to_config_json(const LlamaConfig& c) {
       {"eos_token_id", c.eos_token_id},
       {"use_cache", true},
   };
-  return json.dump(2) + "\n";
+  return config.dump(2) + "\n";
 }
 
 }  // namespace fennec

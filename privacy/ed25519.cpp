@@ -9,7 +9,7 @@
 namespace fennec {
 namespace {
 
-EvpKey private_key(const SecretKey& seed) {
+EvpKey signing_key(const SecretKey& seed) {
   EvpKey key(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, to_openssl(seed.bytes()),
                                           seed.bytes().size()));
   FENNEC_CHECK(key != nullptr);
@@ -28,12 +28,12 @@ std::vector<std::byte> labelled(std::string_view label, std::span<const std::byt
 
 SigningKey::SigningKey(SecretKey seed) : seed_(std::move(seed)) {
   std::size_t size = public_key_.size();
-  FENNEC_CHECK(EVP_PKEY_get_raw_public_key(private_key(seed_).get(), to_openssl(public_key_), &size) ==
+  FENNEC_CHECK(EVP_PKEY_get_raw_public_key(signing_key(seed_).get(), to_openssl(public_key_), &size) ==
                1);
 }
 
 Signature SigningKey::sign(std::string_view label, std::span<const std::byte> message) const {
-  const EvpKey key = private_key(seed_);
+  const EvpKey key = signing_key(seed_);
   const EvpDigestContext context(EVP_MD_CTX_new());
   const std::vector<std::byte> all = labelled(label, message);
   Signature signature{};

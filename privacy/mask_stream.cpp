@@ -12,9 +12,9 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "keystream words are little-endian");
 
-constexpr std::size_t kTileWords = 2048;  // 8 KiB of keystream: stays in the first-level cache
+constexpr std::size_t kKeystreamWords = 2048;  // 8 KiB of keystream: stays in the first-level cache
 
-using Tile = std::array<std::uint32_t, kTileWords>;
+using Tile = std::array<std::uint32_t, kKeystreamWords>;
 alignas(64) constexpr Tile kZeros{};
 
 const EVP_CIPHER* cipher_of(MaskSuite suite) {
@@ -37,7 +37,7 @@ template <class Use>
 void each_tile(EVP_CIPHER_CTX* context, std::span<std::uint32_t> data, Use use) {
   alignas(64) Tile tile;
   while (!data.empty()) {
-    const std::size_t n = std::min(kTileWords, data.size());
+    const std::size_t n = std::min(kKeystreamWords, data.size());
     keystream(context, std::span(tile).first(n));
     use(data.first(n).data(), tile.data(), n);
     data = data.subspan(n);
@@ -65,7 +65,7 @@ MaskStream& MaskStream::operator=(MaskStream&&) noexcept = default;
 
 void MaskStream::expand(std::span<std::uint32_t> out) {
   while (!out.empty()) {
-    const std::size_t n = std::min(kTileWords, out.size());
+    const std::size_t n = std::min(kKeystreamWords, out.size());
     keystream(context_.get(), out.first(n));
     out = out.subspan(n);
   }

@@ -5,7 +5,7 @@
 namespace fennec {
 namespace {
 
-constexpr std::size_t kTileWords = 8192;     // 32 KiB of the sum
+constexpr std::size_t kSumWords = 8192;      // 32 KiB of the sum
 constexpr std::size_t kStreamsAtOnce = 256;  // bounds the memory of their cipher states
 
 void apply_batch(MaskSuite suite, std::span<const SignedMask> masks, std::span<std::uint32_t> sum) {
@@ -13,7 +13,7 @@ void apply_batch(MaskSuite suite, std::span<const SignedMask> masks, std::span<s
   streams.reserve(masks.size());
   for (const SignedMask& mask : masks) streams.emplace_back(suite, mask.seed);
   while (!sum.empty()) {
-    const auto tile = sum.first(std::min(kTileWords, sum.size()));
+    const auto tile = sum.first(std::min(kSumWords, sum.size()));
     for (std::size_t i = 0; i < masks.size(); ++i)
       masks[i].add ? streams[i].add_to(tile) : streams[i].subtract_from(tile);
     sum = sum.subspan(tile.size());

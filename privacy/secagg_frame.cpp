@@ -5,12 +5,12 @@
 namespace fennec {
 namespace {
 
-constexpr std::array<std::byte, 4> kMagic = {std::byte{'F'}, std::byte{'S'}, std::byte{'A'},
-                                             std::byte{'1'}};
+constexpr std::array<std::byte, 4> kFrameMagic = {std::byte{'F'}, std::byte{'S'}, std::byte{'A'},
+                                                  std::byte{'1'}};
 constexpr std::uint8_t kVersion = 1;
 constexpr std::size_t kSignatureBytes = std::tuple_size_v<Signature>;
 
-std::string label() { return secagg_label("frame"); }
+std::string frame_label() { return secagg_label("frame"); }
 
 }  // namespace
 
@@ -29,28 +29,29 @@ std::string_view to_string(SecAggAbort abort) {
 }
 
 bool SecAggFrame::is_signed_by(const PublicKey& key) const {
-  return verify(key, label(), signed_part, signature);
+  return verify(key, frame_label(), signed_part, signature);
 }
 
 std::vector<std::byte> seal_frame(SecAggStep step, const Sha256Digest& sid, std::uint32_t uid,
                                   std::span<const std::byte> payload, const SigningKey& key) {
   FENNEC_CHECK(payload.size() <= kMostFramePayload);
   ByteWriter out;
-  out.raw(kMagic);
+  out.raw(kFrameMagic);
   out.u8(kVersion);
   out.u8(static_cast<std::uint8_t>(step));
   out.raw(sid);
   out.u32(uid);
   out.u32(static_cast<std::uint32_t>(payload.size()));
   out.raw(payload);
-  out.raw(key.sign(label(), out.bytes()));
+  out.raw(key.sign(frame_label(), out.bytes()));
   return out.take();
 }
 
 Result<SecAggFrame> read_frame(std::span<const std::byte> bytes) {
   ByteReader in(bytes);
   SecAggFrame frame;
-  if (in.array<4>() != kMagic) return fail(ErrorCode::kMalformed, "not a secure aggregation frame");
+  if (in.array<4>() != kFrameMagic)
+    return fail(ErrorCode::kMalformed, "not a secure aggregation frame");
   if (const std::uint8_t version = in.u8(); version != kVersion)
     return fail(ErrorCode::kVersion, "secure aggregation version " + std::to_string(version) +
                                          ", this program speaks " + std::to_string(kVersion));

@@ -9,10 +9,10 @@ namespace fennec {
 namespace {
 
 constexpr std::size_t kEntryBytes = 4 + 4 + 32 + 32 + 8 + 8 + 4;
-constexpr std::array<std::byte, 4> kMagic = {std::byte{'F'}, std::byte{'S'}, std::byte{'R'},
-                                             std::byte{'1'}};
+constexpr std::array<std::byte, 4> kRosterMagic = {std::byte{'F'}, std::byte{'S'}, std::byte{'R'},
+                                                   std::byte{'1'}};
 
-std::string label() { return secagg_label("roster"); }
+std::string roster_label() { return secagg_label("roster"); }
 
 void write(ByteWriter& out, const RosterEntry& e) {
   out.u32(e.uid);
@@ -68,11 +68,11 @@ const RosterEntry* Roster::find(std::uint32_t uid) const {
 std::vector<std::byte> sign_roster(const Roster& roster, const SigningKey& authority) {
   FENNEC_CHECK(is_canonical(roster));
   ByteWriter out;
-  out.raw(kMagic);
+  out.raw(kRosterMagic);
   out.u64(roster.epoch);
   out.u32(static_cast<std::uint32_t>(roster.entries.size()));
   for (const RosterEntry& entry : roster.entries) write(out, entry);
-  out.raw(authority.sign(label(), out.bytes()));
+  out.raw(authority.sign(roster_label(), out.bytes()));
   return out.take();
 }
 
@@ -80,7 +80,7 @@ Result<Roster> open_roster(std::span<const std::byte> signed_roster, const Publi
   constexpr std::size_t kSignature = std::tuple_size_v<Signature>;
   ByteReader in(signed_roster);
   Roster roster;
-  const bool ours = in.array<4>() == kMagic;
+  const bool ours = in.array<4>() == kRosterMagic;
   roster.epoch = in.u64();
   const std::size_t count = in.u32();
   if (!ours || !in.ok() || in.left() != count * kEntryBytes + kSignature)
@@ -89,7 +89,7 @@ Result<Roster> open_roster(std::span<const std::byte> signed_roster, const Publi
   for (std::size_t i = 0; i < count; ++i) roster.entries.push_back(read_entry(in));
   const Signature signature = in.array<kSignature>();
   const auto text = signed_roster.first(signed_roster.size() - kSignature);
-  if (!verify(authority, label(), text, signature))
+  if (!verify(authority, roster_label(), text, signature))
     return fail(ErrorCode::kNotAdmitted, "the roster is not signed by the pinned authority");
   if (!is_canonical(roster))
     return fail(ErrorCode::kMalformed, "the roster is out of order or holds a uid or key twice");

@@ -7,7 +7,7 @@
 namespace fennec {
 namespace {
 
-EvpKey private_key(const SecretKey& secret_key) {
+EvpKey agreement_key(const SecretKey& secret_key) {
   EvpKey key(EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, nullptr, to_openssl(secret_key.bytes()),
                                           secret_key.bytes().size()));
   FENNEC_CHECK(key != nullptr);
@@ -30,10 +30,10 @@ X25519KeyPair generate_x25519(Entropy& entropy) {
   return pair;
 }
 
-PublicKey x25519_public(const SecretKey& secret_key) { return public_of(private_key(secret_key)); }
+PublicKey x25519_public(const SecretKey& secret_key) { return public_of(agreement_key(secret_key)); }
 
 Result<SecretKey> x25519(const SecretKey& secret_key, const PublicKey& peer) {
-  const EvpKey mine = private_key(secret_key);
+  const EvpKey mine = agreement_key(secret_key);
   const EvpKey theirs(
       EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, nullptr, to_openssl(peer), peer.size()));
   const EvpKeyContext context(EVP_PKEY_CTX_new(mine.get(), nullptr));

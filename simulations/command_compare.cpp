@@ -18,7 +18,7 @@
 namespace fennec {
 namespace {
 
-struct Options {
+struct CompareCommand {
   std::vector<std::string> configs;
   std::string out;
   ComparisonOverrides overrides;
@@ -69,7 +69,7 @@ std::vector<VariantSummary> run_all(const Comparison& comparison, const std::fil
   return summaries;
 }
 
-int compare(const Options& options) {
+int compare(const CompareCommand& options) {
   set_compute_threads(
       1);  // devices train side by side; one that used several cores is no faster in all
   const Comparison comparison =
@@ -97,7 +97,7 @@ std::string key_help() {
 }  // namespace
 
 void add_compare_command(CLI::App& app, Action& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CompareCommand>();
   CLI::App* command = app.add_subcommand(
       "compare", "variants of an experiment, each with several seeds, at equal rounds, bytes or time");
   command

@@ -12,11 +12,11 @@
 namespace fennec {
 namespace {
 
-struct Options {
+struct PretrainCommand {
   std::string config, out;
 };
 
-int run(const Options& options) {
+int run(const PretrainCommand& options) {
   const PretrainConfig config = load_pretrain_config(options.config);
   set_compute_threads(1);  // the gradient threads divide a step's documents among themselves
   const std::string command =
@@ -34,7 +34,7 @@ int run(const Options& options) {
 }  // namespace
 
 void add_pretrain_command(CLI::App& app, Action& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<PretrainCommand>();
   CLI::App* command =
       app.add_subcommand("pretrain", "a small base model from generated sensor text, from nothing");
   command->add_option("CONFIG", options->config, "pretraining YAML (configs/pretrain/*.yaml)")

@@ -13,13 +13,13 @@
 namespace fennec {
 namespace {
 
-struct Options {
+struct RunCommand {
   std::string config, out;
   std::vector<std::string> overrides;
   bool json = false;
 };
 
-int run(const Options& options) {
+int run(const RunCommand& options) {
   set_compute_threads(
       1);  // devices train side by side; one that used several cores is no faster in all
   const Experiment experiment = load_experiment(options.config, options.overrides);
@@ -36,7 +36,7 @@ int run(const Options& options) {
 }  // namespace
 
 void add_run_command(CLI::App& app, Action& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<RunCommand>();
   CLI::App* command = app.add_subcommand("run", "an experiment on emulated devices, on virtual time");
   command->add_option("EXPERIMENT", options->config, "experiment YAML (configs/recipes/*.yaml)")
       ->required()

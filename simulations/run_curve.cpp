@@ -21,7 +21,7 @@ constexpr std::array<Measure, 5> kMeasures{{
     {"seconds", "simulated seconds", [](const CurvePoint& p) { return p.seconds; }},
 }};
 
-Json to_json(const MetricList& metrics) {
+Json finite_json(const MetricList& metrics) {
   Json out = Json::object();
   for (const auto& [name, value] : metrics)
     if (std::isfinite(value)) out[name] = value;
@@ -52,8 +52,8 @@ std::string to_json_text(const RunFigures& figures, const std::string& key) {
                            {"mb_down", p.mb_down},
                            {"device_s", p.device_s},
                            {"seconds", p.seconds},
-                           {"metrics", to_json(p.metrics)}});
-  for (const auto& [device, metrics] : figures.devices) devices[device] = to_json(metrics);
+                           {"metrics", finite_json(p.metrics)}});
+  for (const auto& [device, metrics] : figures.devices) devices[device] = finite_json(metrics);
   return Json{{"key", key}, {"evaluations", evaluations}, {"devices", devices}}.dump(1) + "\n";
 }
 

@@ -19,7 +19,7 @@
 namespace fennec {
 namespace {
 
-constexpr std::size_t kMaxParts = 2;  // header, payload
+constexpr std::size_t kReceivedParts = 2;  // header, payload
 constexpr int kMessagesPerTurn = 256;
 constexpr double kAttemptLimit = 10, kFirstBackoff = 0.2, kLastBackoff = 30, kRetrySend = 0.01;
 constexpr int kFailedHandshakesOfAWrongKey = 2;
@@ -158,7 +158,7 @@ class ClientLink::Impl : public std::enable_shared_from_this<Impl> {
     flush(*connection);
     for (int i = 0; i < kMessagesPerTurn && connection == connection_; ++i) {
       if (!connection->socket.readable()) return;
-      auto message = receive(connection->socket, kMaxParts);
+      auto message = receive(connection->socket, kReceivedParts);
       if (!message) continue;
       if (!connection->up) came_up();  // the report is still on its way
       if (connection == connection_) take(std::move(*message));

@@ -23,7 +23,7 @@
 namespace fennec {
 namespace {
 
-constexpr std::size_t kMaxParts = 3;  // routing id, header, payload
+constexpr std::size_t kRoutedParts = 3;  // routing id, header, payload
 constexpr int kMessagesPerTurn = 256;
 constexpr std::size_t kRetiredRoutes = 16;
 constexpr double kBurstSeconds = 2;  // of messages at the allowed rate
@@ -121,7 +121,7 @@ class ServerLink::Impl : public std::enable_shared_from_this<Impl> {
     flush_all();
     for (int i = 0; i < kMessagesPerTurn && !closed_; ++i) {
       if (!router_.readable()) return;
-      if (auto message = receive(router_, kMaxParts)) take(std::move(*message));
+      if (auto message = receive(router_, kRoutedParts)) take(std::move(*message));
     }
     if (!closed_) watch_->look_again();  // let timers and other sockets have their turn
   }

@@ -9,7 +9,7 @@ namespace fennec {
 namespace {
 
 constexpr std::int64_t kTileValues = 1 << 18;
-constexpr std::int64_t kGrain = 1 << 15;  // weights that are worth another thread
+constexpr std::int64_t kWeightsEach = 1 << 15;  // weights that are worth another thread
 
 std::int64_t tile_rows(const QuantizedMatrix& w) {
   return std::clamp<std::int64_t>(kTileValues / w.columns(), 1, std::max<std::int64_t>(w.rows(), 1));
@@ -19,11 +19,13 @@ std::unique_ptr<float[]> scratch(std::int64_t values) {
   return std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(values));
 }
 
-std::int64_t grain(const QuantizedMatrix& w) { return std::max<std::int64_t>(1, kGrain / w.columns()); }
+std::int64_t rows_each(const QuantizedMatrix& w) {
+  return std::max<std::int64_t>(1, kWeightsEach / w.columns());
+}
 
 /// y [w.rows()] = W·x
 void multiply_vector(const QuantizedMatrix& w, const float* x, float* y, bool accumulate) {
-  at::parallel_for(0, w.rows(), grain(w), [&](std::int64_t begin, std::int64_t end) {
+  at::parallel_for(0, w.rows(), rows_each(w), [&](std::int64_t begin, std::int64_t end) {
     if (!accumulate) return w.multiply(begin, end, x, y + begin);
     const auto product = scratch(end - begin);
     w.multiply(begin, end, x, product.get());
@@ -32,7 +34,7 @@ void multiply_vector(const QuantizedMatrix& w, const float* x, float* y, bool ac
 }
 
 void expand(const QuantizedMatrix& w, std::int64_t first, std::int64_t count, float* out) {
-  at::parallel_for(0, count, grain(w), [&](std::int64_t begin, std::int64_t end) {
+  at::parallel_for(0, count, rows_each(w), [&](std::int64_t begin, std::int64_t end) {
     w.dequantize(first + begin, first + end, out + begin * w.columns());
   });
 }

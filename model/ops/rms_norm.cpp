@@ -15,7 +15,7 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
 
-constexpr std::int64_t kGrain = 64;  // rows a thread takes at least
+constexpr std::int64_t kRowsEach = 64;  // rows a thread takes at least
 
 class RmsNorm : public torch::autograd::Function<RmsNorm> {
  public:
@@ -49,7 +49,7 @@ void rms_norm_out(const at::Tensor& x, const at::Tensor& weight, double epsilon,
   const std::int64_t width = x.size(1);
   const float *in = x.data_ptr<float>(), *w = weight.data_ptr<float>();
   float *out = y.data_ptr<float>(), *r = scale.data_ptr<float>();
-  at::parallel_for(0, x.size(0), kGrain, [&](std::int64_t begin, std::int64_t end) {
+  at::parallel_for(0, x.size(0), kRowsEach, [&](std::int64_t begin, std::int64_t end) {
     rms_norm_rows(end - begin, width, in + begin * width, w, static_cast<float>(epsilon),
                   out + begin * width, r + begin);
   });
@@ -61,7 +61,7 @@ void rms_norm_backward_out(const at::Tensor& x, const at::Tensor& weight, const 
   const float *in = x.data_ptr<float>(), *w = weight.data_ptr<float>(), *r = scale.data_ptr<float>(),
               *g = grad.data_ptr<float>();
   float* out = dx.data_ptr<float>();
-  at::parallel_for(0, x.size(0), kGrain, [&](std::int64_t begin, std::int64_t end) {
+  at::parallel_for(0, x.size(0), kRowsEach, [&](std::int64_t begin, std::int64_t end) {
     rms_norm_backward_rows(end - begin, width, in + begin * width, w, r + begin, g + begin * width,
                            out + begin * width);
   });

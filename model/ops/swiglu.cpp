@@ -13,14 +13,14 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
 
-constexpr std::int64_t kGrain = 16 * 1024;  // elements a thread takes at least
+constexpr std::int64_t kElementsEach = 16 * 1024;  // elements a thread takes at least
 /// Shared out in whole blocks: where a block's last, shorter vector lies must not depend on threads.
 constexpr std::int64_t kBlock = 1024;
 
 /// Calls body(offset, count) for blocks that cover 0 … n − 1.
 template <class Body>
 void parallel_blocks(std::int64_t n, const Body& body) {
-  at::parallel_for(0, (n + kBlock - 1) / kBlock, kGrain / kBlock,
+  at::parallel_for(0, (n + kBlock - 1) / kBlock, kElementsEach / kBlock,
                    [&](std::int64_t begin, std::int64_t end) {
                      body(begin * kBlock, std::min(end * kBlock, n) - begin * kBlock);
                    });

@@ -1,7 +1,10 @@
 #pragma once
 #include <cmath>
+#include <limits>
 
 namespace fennec {
+
+inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // Probabilities that span hundreds of orders of magnitude are kept as logarithms.
 

@@ -15,7 +15,6 @@ namespace fennec {
 
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kTail = 9;           // standard deviations that are kept: 1e-19 is left out
 constexpr int kLog2Size = 18;         // FFT points
 constexpr double kMostEpsilon = 200;  // nobody means such an ε

@@ -10,8 +10,6 @@ namespace fennec {
 
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
 /// ln A_α for integer α: Σ_i C(α,i)·(1−q)^{α−i}·q^i·e^{(i²−i)/2σ²}.
 double log_moment_integer(double q, double sigma, double order) {
   double sum = -kInfinity, log_coefficient = 0;
