@@ -178,8 +178,9 @@ TEST_CASE("an adapter that does not fit is refused by name, and nothing stays at
         {"base_model.model.model.embed_tokens.lora_embedding_B", {16, 2}}},
        "maps 16 to 41"},
   };
-  for (const auto& [tensors, message] : cases) {
-    ParameterSet adapter(std::make_shared<ParameterLayout>(tensors));
+  for (const auto& entry : cases) {
+    const std::string& message = entry.second;
+    ParameterSet adapter(std::make_shared<ParameterLayout>(entry.first));
     fill_normal(Seed(1), adapter.values(), 1);
     try {
       const AdapterAttachment attached(*model, adapter, config_of(2, 4), false);

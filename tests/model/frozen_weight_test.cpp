@@ -62,8 +62,9 @@ struct Setup {
 TEST_CASE("frozen weight: a linear over codes is one over the expanded matrix, forward and backward") {
   for (const std::string& kind : quantized_kinds())
     // Within a tile and over several; rows of x that take the vector's way and the matrix's.
-    for (const auto& [out, in] : {std::pair<std::int64_t, std::int64_t>{10, 7}, {64, 64}, {900, 700}})
+    for (const auto& shape : {std::pair<std::int64_t, std::int64_t>{10, 7}, {64, 64}, {900, 700}})
       for (const std::int64_t rows : {1, 2, 33}) {
+        const std::int64_t out = shape.first, in = shape.second;
         CAPTURE(kind);
         CAPTURE(out);
         CAPTURE(rows);
