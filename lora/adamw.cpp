@@ -61,8 +61,8 @@ void AdamW::step(double learning_rate) {
   }
 }
 
-void AdamW::zero_grad() {
-  for (const at::Tensor& tensor : tensors_) std::ranges::fill(contiguous_grad(tensor), 0.0F);
+void zero_grad(const std::vector<at::Tensor>& tensors) {
+  for (const at::Tensor& tensor : tensors) std::ranges::fill(contiguous_grad(tensor), 0.0F);
 }
 
 Result<void> AdamW::restore(std::span<const float> m, std::span<const float> v, std::int64_t steps) {

@@ -15,6 +15,9 @@ struct AdamWOptions {
       0;  ///< decoupled: w ← w·(1 − lr·weight_decay) before the step (arXiv 1711.05101)
 };
 
+/// Sets the gradients that there are to zero in place.
+void zero_grad(const std::vector<at::Tensor>& tensors);
+
 /// AdamW over leaf tensors, the arithmetic of torch.optim.AdamW. Tensors are float32, contiguous, on
 /// the CPU, and keep their storage for the optimizer's life. Not thread-safe.
 class AdamW {
@@ -28,7 +31,7 @@ class AdamW {
   /// absent.
   void step(double learning_rate);
   /// Sets gradients to zero in place (they keep their storage).
-  void zero_grad();
+  void zero_grad() { fennec::zero_grad(tensors_); }
 
   /// Flat moments in tensor order, and the number of steps taken: everything a checkpoint needs.
   std::span<const float> first_moment() const { return m_; }

@@ -1,24 +1,13 @@
-#include <cmath>
-#include <string>
 #include <utility>
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include "core/parameter_math.h"
-#include "core/peft_method.h"
 #include "lora/adamw.h"
-#include "lora/step_rule.h"
+#include "lora/gradient.h"
 
 namespace fennec {
 namespace {
-
-std::vector<double> rates_of(const StepScope& scope) {
-  const PeftMethod& method = peft_method(scope.lora.method);
-  std::vector<double> rates;
-  for (const ParameterEntry& entry : scope.adapter.layout()->entries())
-    rates.push_back(method.rate(entry.name, entry.shape.size(), scope.lora.plus_ratio));
-  return rates;
-}
 
 AdamWOptions options_of(const TrainConfig& config) {
   return {config.beta1, config.beta2, config.epsilon, config.weight_decay};
@@ -29,24 +18,18 @@ class AdamwSteps final : public StepRule {
  public:
   explicit AdamwSteps(const StepScope& scope)
       : scope_(scope),
-        optimizer_(scope.attachment.tensors(), options_of(scope.train), {}, rates_of(scope)) {
+        optimizer_(scope.attachment.tensors(), options_of(scope.train), {}, tensor_rates(scope)) {
     if (scope.train.proximal_mu > 0) start_ = scope.adapter.clone();
   }
 
   Result<StepLoss> step(const TrainBatch& batch, std::int64_t index) override {
-    const std::string name = " at step " + std::to_string(index + 1);
-    optimizer_.zero_grad();
-    const LossSum loss = supervised_loss(scope_.model, batch.tokens, batch.labels);
-    if (loss.positions == 0) return StepLoss{};
-    const at::Tensor objective = loss.sum / static_cast<double>(loss.positions);
-    const auto mean = objective.item<double>();
-    if (!std::isfinite(mean)) return fail(ErrorCode::kNumeric, "loss is not finite" + name);
-    objective.backward();
+    Result<StepLoss> loss = compute_gradient(scope_, batch, index);
+    if (!loss || loss->positions == 0) return loss;
     add_proximal_gradient();
-    if (!std::isfinite(clip_grad_norm(scope_.attachment.tensors(), scope_.train.clip_norm)))
-      return fail(ErrorCode::kNumeric, "gradient is not finite" + name);
+    if (const Result<void> clipped = clip_gradient(scope_, index); !clipped)
+      return tl::unexpected<Error>(clipped.error());
     optimizer_.step(warmed_up(scope_.train, scope_.train.learning_rate, index));
-    return StepLoss{mean, loss.positions};
+    return loss;
   }
 
   StepState memory() const override {

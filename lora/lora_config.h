@@ -57,7 +57,7 @@ inline PeftConfig to_peft_config(const LoraConfig& config, const std::string& ba
 }
 
 // The only list of optimizers: a name is a file, lora/<name>_steps.cpp.
-#define FENNEC_OPTIMIZERS(X) X(adamw) X(mezo)
+#define FENNEC_OPTIMIZERS(X) X(adamw) X(sgd) X(mezo)
 
 inline const std::vector<std::string>& optimizer_names() {
 #define FENNEC_NAME(name) #name,
@@ -101,14 +101,15 @@ struct TrainConfig {
 template <class Visitor>
 void fields(Visitor& v, TrainConfig& c) {
   v("optimizer", c.optimizer,
-    "adamw, or mezo: no backward pass, the memory of inference, many more steps");
-  v("learning_rate", c.learning_rate, "AdamW step size");
+    "adamw; sgd: plain gradient steps; or mezo: no backward pass, the memory of inference, many more "
+    "steps");
+  v("learning_rate", c.learning_rate, "AdamW or SGD step size");
   v("weight_decay", c.weight_decay, "AdamW decoupled weight decay");
   v("beta1", c.beta1, "AdamW first-moment decay");
   v("beta2", c.beta2, "AdamW second-moment decay");
   v("epsilon", c.epsilon, "AdamW denominator floor");
   v("mezo", c.mezo, "");
-  v("clip_norm", c.clip_norm, "AdamW: global gradient norm limit per step; 0 = off");
+  v("clip_norm", c.clip_norm, "AdamW, SGD: global gradient norm limit per step; 0 = off");
   v("proximal_mu", c.proximal_mu,
     "AdamW: FedProx, pull μ/2·‖w − w_start‖² towards the adapter a round starts from; 0 = off (arXiv "
     "1812.06127)");

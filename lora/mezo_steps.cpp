@@ -37,12 +37,6 @@ class MezoSteps final : public StepRule {
     return StepLoss{(above.mean + below.mean) / 2, above.positions};
   }
 
-  StepState memory() const override { return {}; }
-  Result<void> restore(const StepState& memory) override {
-    if (memory.first_moment.empty() && memory.second_moment.empty()) return {};
-    return fail(ErrorCode::kMismatch, "mezo keeps no moments");
-  }
-
  private:
   /// The trained tensors become θ + step·z.
   void move_along(Seed direction, float step) {

@@ -31,9 +31,9 @@ class StepRule {
   /// Step number `index`, from 0. A batch without a supervised token moves nothing. kNumeric on a loss
   /// or gradient that is not finite.
   virtual Result<StepLoss> step(const TrainBatch& batch, std::int64_t index) = 0;
-  virtual StepState memory() const = 0;
+  virtual StepState memory() const { return {}; }  ///< unless the rule keeps moments
   /// kMismatch when it is of another rule or size; nothing is changed then.
-  virtual Result<void> restore(const StepState& memory) = 0;
+  virtual Result<void> restore(const StepState& memory);
 };
 
 /// What a rule works on; all outlive it. The adapter's values are the memory of the attached tensors,
@@ -45,6 +45,8 @@ struct StepScope {
   const LoraConfig& lora;
   const TrainConfig& train;
   Seed seed;
+  /// Added to the trained tensors at each step; null: nothing. sgd only.
+  const ParameterSet* correction = nullptr;
 };
 
 // One function a name in FENNEC_OPTIMIZERS (lora/lora_config.h).

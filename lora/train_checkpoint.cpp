@@ -52,6 +52,7 @@ TrainCheckpoint read_checkpoint(const Safetensors& file) {
 }  // namespace
 
 std::string training_identity(const ParameterSet& start, const ParameterSet& frozen,
+                              const ParameterSet* correction,
                               const std::vector<TokenizedExample>& examples, const LoraConfig& lora,
                               const TrainConfig& train, Seed seed) {
   TrainConfig relevant = train;
@@ -60,6 +61,7 @@ std::string training_identity(const ParameterSet& start, const ParameterSet& fro
   hash.update(start.layout()->digest());
   hash.update(start.bytes());
   hash.update(frozen.bytes());
+  if (correction != nullptr) hash.update(correction->bytes());
   hash.update(write_config(lora) + write_config(relevant));
   absorb(hash, seed.key());
   for (const TokenizedExample& example : examples) {

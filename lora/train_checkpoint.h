@@ -18,13 +18,15 @@ namespace fennec {
 /// the step.
 struct TrainCheckpoint {
   std::vector<float> adapter;
-  StepState memory;    ///< fewer steps than the report when a batch had nothing to learn from
+  StepState memory;     ///< fewer steps than the report when a batch had nothing to learn from
   TrainReport report;   ///< steps … last_loss so far; nothing else is kept
   double loss_sum = 0;  ///< of the steps' losses, for the mean
 };
 
 /// Hex digest of what a checkpoint belongs to: starting adapter, examples, configuration and seed.
+/// @param correction  TrainHooks::correction
 std::string training_identity(const ParameterSet& start, const ParameterSet& frozen,
+                              const ParameterSet* correction,
                               const std::vector<TokenizedExample>& examples, const LoraConfig& lora,
                               const TrainConfig& train, Seed seed);
 

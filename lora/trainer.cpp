@@ -32,7 +32,7 @@ class TrainingRun {
     for (std::size_t i = 0; hooks.trains && i < attachment_.tensors().size(); ++i)
       if (!hooks.trains(adapter.layout()->entries()[i].name))
         attachment_.tensors()[i].set_requires_grad(false);
-    rule_ = make_step_rule({model, adapter, attachment_, lora, config, seed});
+    rule_ = make_step_rule({model, adapter, attachment_, lora, config, seed, hooks.correction});
   }
 
   /// The examples to train on, chosen by the adapter as it is now.
@@ -112,7 +112,7 @@ Result<TrainReport> Trainer::State::train(ParameterSet& adapter,
                                           const TrainHooks& hooks) const {
   const bool saves = !hooks.checkpoint.empty();
   const std::string identity =
-      saves ? training_identity(adapter, frozen, examples, lora, config, seed) : "";
+      saves ? training_identity(adapter, frozen, hooks.correction, examples, lora, config, seed) : "";
   TrainingRun run(model, lora, config, adapter, frozen, seed, hooks);
   Result<std::vector<TokenizedExample>> chosen;
   if (selects(config.selection))

@@ -52,6 +52,9 @@ struct TrainHooks {
   std::filesystem::path checkpoint;  ///< file to resume from and save to; empty = none
   /// Tensors of the adapter that are trained; the others stay as they are. Empty = all.
   std::function<bool(const std::string& tensor)> trains;
+  /// Added to the adapter at each step, over its layout (SCAFFOLD); train.optimizer sgd only. Null =
+  /// nothing; else it outlives the training.
+  const ParameterSet* correction = nullptr;
 };
 
 /// Local steps on an adapter attached to a frozen model, by train.optimizer. The same (adapter,

@@ -192,8 +192,8 @@ TEST_CASE("adapter and training keys say what is wrong with them, and where") {
         "x.yaml:2: lora.layers_to_transform must be at least 0, is -1");
   CHECK(refusal("lora:\n  method: ia3\n  use_rslora: true\n").find("ia3 has no rank") !=
         std::string::npos);
-  CHECK(refusal("train:\n  optimizer: sgd\n") ==
-        "x.yaml:2: train.optimizer: unknown optimizer 'sgd'; known: adamw, mezo");
+  CHECK(refusal("train:\n  optimizer: adam\n") ==
+        "x.yaml:2: train.optimizer: unknown optimizer 'adam'; known: adamw, sgd, mezo");
   CHECK(refusal("train:\n  mezo: {epsilon: 0}\n").find("train.mezo.epsilon must be greater than 0") !=
         std::string::npos);
   CHECK(refusal("train:\n  selection: best\n") ==
