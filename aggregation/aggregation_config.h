@@ -11,6 +11,7 @@ struct RuleConfig {
   double ridge = 0.01;
   double q = 0.1;
   double lipschitz = 500;
+  int population = 0;
 };
 
 template <class Visitor>
@@ -22,6 +23,7 @@ void fields(Visitor& v, RuleConfig& c) {
   v("ridge", c.ridge, "lorafair: weight λ of the size of the correction of B");
   v("q", c.q, "qfedavg: fairness exponent; 0 = every client counts the same");
   v("lipschitz", c.lipschitz, "qfedavg: L, one over the clients' step size");
+  v("population", c.population, "scaffold: N, the devices that take part in the run in all");
 }
 
 /// Ranges; "" when all are well, else one message that begins with the key.
@@ -32,6 +34,7 @@ inline std::string rule_problem(const RuleConfig& c) {
   if (!(c.radius >= 0)) return "radius must be at least 0, is " + std::to_string(c.radius);
   if (!(c.ridge >= 0)) return "ridge must be at least 0, is " + std::to_string(c.ridge);
   if (!(c.q >= 0)) return "q must be at least 0, is " + std::to_string(c.q);
+  if (!(c.population >= 0)) return "population must be at least 0, is " + std::to_string(c.population);
   if (!(c.lipschitz > 0)) return "lipschitz must be greater than 0, is " + std::to_string(c.lipschitz);
   return "";
 }

@@ -22,8 +22,9 @@ constexpr Half half_of_round(Travel travel, RoundId round) {
 }
 
 /// What becomes of the updates: their mean by supervised tokens, which a robust rule may replace; a
-/// rule of the strategy's own; or a robust rule.
-enum class Combining { kMean, kOwn, kRobust };
+/// rule of the strategy's own; one that keeps control variates with each version
+/// (control_variates.h); or a robust rule.
+enum class Combining { kMean, kOwn, kControlled, kRobust };
 
 /// What a strategy asks of a round, for the validator and for whoever plans rounds.
 struct StrategyTraits {
@@ -46,6 +47,7 @@ struct StrategyTraits {
   X(fedavg, false, kBoth, 1, 0, kMean, "")                                                       \
   X(fednova, false, kBoth, 1, 0, kOwn, "")                                                       \
   X(qfedavg, false, kBoth, 1, 0, kOwn, "")                                                       \
+  X(scaffold, false, kBoth, 1, 0, kControlled, "")                                               \
   X(fedbuff, true, kBoth, 1, 0, kOwn, "")                                                        \
   X(ffa, false, kOnlyB, 1, 0, kMean, "")                                                         \
   X(rolora, false, kAlternate, 1, 0, kMean, "")                                                  \

@@ -3,21 +3,24 @@
 #include <algorithm>
 #include <utility>
 
+#include "aggregation/control_variates.h"
 #include "core/error.h"
 
 namespace fennec {
 
 bool travels(std::string_view tensor, Half half) {
+  if (is_control(tensor)) return false;
   if (half == Half::kA) return !tensor.ends_with(".lora_B.weight");
   if (half == Half::kB) return !tensor.ends_with(".lora_A.weight");
   return true;
 }
 
 LayoutPtr travelling_layout(const LayoutPtr& layout, Half half) {
-  if (half == Half::kBoth) return layout;
+  const auto moves = [half](const ParameterEntry& entry) { return travels(entry.name, half); };
+  if (std::ranges::all_of(layout->entries(), moves)) return layout;
   std::vector<std::pair<std::string, std::vector<std::int64_t>>> tensors;
   for (const ParameterEntry& entry : layout->entries())
-    if (travels(entry.name, half)) tensors.emplace_back(entry.name, entry.shape);
+    if (moves(entry)) tensors.emplace_back(entry.name, entry.shape);
   return std::make_shared<const ParameterLayout>(std::move(tensors));
 }
 

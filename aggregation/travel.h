@@ -6,11 +6,12 @@
 
 namespace fennec {
 
-/// Whether a tensor moves when `half` travels: A's do not with kB, B's do not with kA; what is no
-/// factor always does.
+/// Whether a tensor is trained and sent when `half` travels: A's are not with kB, B's not with kA, and
+/// control variates never; what is none of these always is.
 bool travels(std::string_view tensor, Half half);
 
-/// The entries of `layout` that travel, in its order; `layout` itself when all do.
+/// The entries of `layout` that travel, in its order; `layout` itself when all do. With kBoth they are
+/// the trained tensors.
 LayoutPtr travelling_layout(const LayoutPtr& layout, Half half);
 
 /// The entries of `set` that `part` names; and back, into zeros.

@@ -8,10 +8,12 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "aggregation/control_variates.h"
+#include "aggregation/travel.h"
 #include "client/adapter_fetch.h"
 #include "client/client_agent.h"
 #include "client/device_hello.h"
-#include "client/feedback_store.h"
+#include "client/device_memory.h"
 #include "client/local_worker.h"
 #include "client/outbox.h"
 #include "client/run_log.h"
@@ -51,7 +53,7 @@ class LiveClient {
         data_(load_device_data(options.data)),
         state_(state_of(options)),
         outbox_(state_.outbox()),
-        feedback_(state_.path()),
+        memory_(state_.path()),
         log_(options.json),
         hello_(device_hello(bundle_, base_, data_)),
         agent_(bundle_.run_id, hello_, clock_, outbox_.offer()),
@@ -121,7 +123,7 @@ class LiveClient {
       prepare_run(*welcome);
     if (const auto* plan = std::get_if<RoundPlan>(&frame.message)) log_.planned(*plan);
     if (const auto* accepted = std::get_if<UpdateAccepted>(&frame.message)) {
-      feedback_.accepted(*accepted);
+      memory_.accepted(*accepted);
       log_.accepted(accepted->round);
     }
     if (const auto* rejected = std::get_if<UpdateRejected>(&frame.message)) log_.rejected(*rejected);
@@ -137,9 +139,12 @@ class LiveClient {
     if (!base_precision_.empty()) experiment_->model.base_precision = base_precision_;
     link_->set_timing(experiment_->transport.heartbeat_s, experiment_->transport.peer_timeout_s);
     const AdapterPlan plan = plan_adapter(*experiment_, base_);
+    const AggregationConfig& aggregation = experiment_->aggregation;
     fetch_.emplace(
-        *experiment_, plan.layout,
-        [plan, seed = adapter_seed(*experiment_)] { return initial_adapter(plan, seed); },
+        *experiment_, first_version(aggregation, ParameterSet(plan.layout)).layout(),
+        [plan, &aggregation, seed = adapter_seed(*experiment_)] {
+          return first_version(aggregation, initial_adapter(plan, seed));
+        },
         state_.adapters());
     if (experiment_->privacy.secagg.is_on())
       secure_.emplace(bundle_, *experiment_, plan.layout, hello_.base_digest, state_.secure_memory(),
@@ -148,7 +153,7 @@ class LiveClient {
     events.resumed = [this](RoundId round, std::int64_t step) { log_.resumed(round, step); };
     events.trained = [this](TrainedUpdate update) {
       if (secure_) return hold(std::move(update));
-      if (!update.error.empty()) feedback_.prepare(update.offer, update.error);
+      if (!update.memory.values.empty()) memory_.prepare(update.offer, update.memory.values);
       outbox_.put(update.offer, std::move(update.payload));
       log_.trained(update.offer.round, update.report, update.offer.payload_bytes);
       handle(TrainingDone{update.offer});
@@ -234,8 +239,8 @@ class LiveClient {
     if (secure_ && secure_->is_spent(a.plan))
       return fail_work(a.plan.round,
                        {ErrorCode::kStale, "the update of this plan has been in a session"});
-    ParameterSet error = feedback_.current(adapter_.layout(), a.plan.round);
-    worker_->train(a.plan, std::move(adapter_), std::move(error));
+    DeviceMemory memory = memory_.current(travelling_layout(adapter_.layout(), Half::kBoth));
+    worker_->train(a.plan, std::move(adapter_), std::move(memory));
   }
   void act(const StartEvaluation& a) { worker_->evaluate(a.plan, std::move(adapter_)); }
   void act(const CancelWork&) {
@@ -288,7 +293,7 @@ class LiveClient {
   DeviceData data_;
   StateDirectory state_;
   Outbox outbox_;
-  FeedbackStore feedback_;
+  DeviceMemoryStore memory_;
   RunLog log_;
   SteadyClock clock_;
   Hello hello_;

@@ -6,6 +6,7 @@
 
 #include "aggregation/codec.h"
 #include "aggregation/travel.h"
+#include "client/device_control.h"
 #include "core/digest.h"
 #include "core/parameter_math.h"
 #include "lora/adapter_attachment.h"
@@ -19,7 +20,8 @@ namespace fennec {
 
 namespace {
 
-constexpr double kRoundedNorm = 1.0005;  // float rounding of a delta clipped to the limit itself
+constexpr double kRoundedNorm = 1.0005;   // float rounding of a delta clipped to the limit itself
+constexpr std::int64_t kMostRounds = 10;  // an older error belongs to an adapter that is long gone
 
 /// The sums named "loss/<task>/tokens".
 std::int64_t scored_tokens(const MetricList& sums) {
@@ -52,24 +54,32 @@ LocalRound::LocalRound(const Experiment& experiment, CausalLm& model, const Toke
 
 LocalRound::~LocalRound() = default;
 
-Result<TrainedUpdate> LocalRound::train(const RoundPlan& plan, const ParameterSet& adapter,
-                                        const ParameterSet* error, TrainHooks hooks) const {
+Result<TrainedUpdate> LocalRound::train(const RoundPlan& plan, const ParameterSet& version,
+                                        const DeviceMemory* memory, TrainHooks hooks) const {
   const Half half = half_of_round(travel_of(experiment_.aggregation), plan.round);
   if (half != Half::kBoth)
     hooks.trains = [half](const std::string& tensor) { return travels(tensor, half); };
-  ParameterSet trained = adapter.clone();
+  const DeviceControl control(version, memory);
+  hooks.correction = control.correction();
+  const LayoutPtr layout = travelling_layout(version.layout(), Half::kBoth);
+  ParameterSet trained = gather(version, layout);
   Trainer trainer(model_, experiment_.lora, experiment_.train, frozen_);
   const auto report = trainer.train(trained, train_, Seed(plan.seed), hooks);
   if (!report) return tl::unexpected<Error>(report.error());
   ParameterSet& delta = trained;
-  subtract(std::as_const(trained).values(), adapter.values(), delta.values());
+  subtract(std::as_const(trained).values(), gather(version, layout).values(), delta.values());
   const auto clipped = clip_l2(delta, device_clip_norm(experiment_.privacy));
   if (!clipped) return tl::unexpected<Error>(clipped.error());
   const bool is_local = experiment_.privacy.dp.is_local();
   if (is_local) add_noise(delta, plan);
 
-  TrainedUpdate update =
-      experiment_.privacy.secagg.is_on() ? unsent(plan, delta, half) : encode(plan, delta, error, half);
+  TrainedUpdate update = experiment_.privacy.secagg.is_on() ? unsent(plan, delta, half)
+                                                            : encode(plan, delta, memory, half);
+  if (control.is_kept()) {
+    const auto received = make_codec(update.offer.codec)->decode(update.payload, layout);
+    FENNEC_CHECK(received.has_value(), "an update of its own");
+    update.memory = {plan.round, control.next(*received, report->steps)};
+  }
   update.report = *report;
   UpdateOffer& offer = update.offer;
   offer.num_examples = report->num_examples;
@@ -92,7 +102,7 @@ TrainedUpdate LocalRound::unsent(const RoundPlan& plan, const ParameterSet& delt
 }
 
 TrainedUpdate LocalRound::encode(const RoundPlan& plan, const ParameterSet& delta,
-                                 const ParameterSet* error, Half half) const {
+                                 const DeviceMemory* memory, Half half) const {
   const auto codec = make_codec(experiment_.aggregation.codec);
   const LayoutPtr part = travelling_layout(delta.layout(), half);
   const auto round = static_cast<std::uint64_t>(plan.round.value);
@@ -100,14 +110,15 @@ TrainedUpdate LocalRound::encode(const RoundPlan& plan, const ParameterSet& delt
                           Seed(experiment_.seed).child("selection", round)};
   // The noise of local privacy is meant to stand out of the clip.
   const double limit = experiment_.privacy.dp.is_local() ? 0 : device_clip_norm(experiment_.privacy);
-  const bool has_error = error != nullptr && !error->empty();
-  ParameterSet left_out = has_error ? gather(*error, part) : ParameterSet();
+  const bool has_error = codec->keeps_error() && memory != nullptr && !memory->values.empty() &&
+                         plan.round.value - memory->round.value <= kMostRounds;
+  ParameterSet left_out = has_error ? gather(memory->values, part) : ParameterSet();
   TrainedUpdate update;
   update.payload = encode_with_feedback(*codec, gather(delta, part), left_out, seeds,
                                         limit > 0 ? limit * kRoundedNorm : HUGE_VAL);
   if (codec->keeps_error()) {
-    update.error = has_error ? error->clone() : ParameterSet(delta.layout());
-    replace(left_out, update.error);
+    update.memory = {plan.round, has_error ? memory->values.clone() : ParameterSet(delta.layout())};
+    replace(left_out, update.memory.values);
   }
   UpdateOffer& offer = update.offer;
   offer.round = plan.round;
@@ -127,7 +138,7 @@ void LocalRound::add_noise(ParameterSet& delta, const RoundPlan& plan) const {
   add_grid_noise(delta.values(), dp.noise_multiplier * dp.clip_norm, random);
 }
 
-Result<EvaluationReport> LocalRound::evaluate(const RoundPlan& plan, const ParameterSet& adapter,
+Result<EvaluationReport> LocalRound::evaluate(const RoundPlan& plan, const ParameterSet& version,
                                               const std::stop_token& stop) const {
   EvaluationReport report;
   report.round = plan.round;
@@ -136,7 +147,7 @@ Result<EvaluationReport> LocalRound::evaluate(const RoundPlan& plan, const Param
   EvaluateOptions options;
   options.max_tokens = static_cast<std::size_t>(experiment_.train.max_sequence_tokens);
   options.stop = stop;
-  ParameterSet attached = adapter.clone();
+  ParameterSet attached = gather(version, travelling_layout(version.layout(), Half::kBoth));
   const AdapterAttachment attachment(model_, attached, attached_config(experiment_.lora),
                                      /*trainable=*/false, frozen_);
   report.num_examples = static_cast<std::int64_t>(data_.test.size());

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "aggregation/strategy_config.h"
+#include "client/device_memory.h"
 #include "configs/experiment.h"
 #include "core/error.h"
 #include "core/parameter_set.h"
@@ -23,7 +24,7 @@ struct TrainedUpdate {
   UpdateOffer offer;
   std::vector<std::byte> payload;
   TrainReport report;
-  ParameterSet error;  ///< what the codec left out so far; empty when it keeps none
+  DeviceMemory memory;  ///< what the device keeps of it, once it is accepted
   /// Under secure aggregation, in place of a payload: what travels of the clipped delta. The offer then
   /// stays on the device.
   ParameterSet delta = {};
@@ -43,19 +44,20 @@ class LocalRound {
              const DeviceData& data, const ParameterSet& frozen, Noise noise = Noise::kSystem);
   ~LocalRound();
 
-  /// Trains from `adapter` by the plan; only the half that the strategy lets travel is trained and
-  /// sent. kBudget when stopped, kNumeric; kNotFound without training data.
-  /// @param error  TrainedUpdate::error of the last accepted update; null or empty = none
-  Result<TrainedUpdate> train(const RoundPlan& plan, const ParameterSet& adapter,
-                              const ParameterSet* error = nullptr, TrainHooks hooks = {}) const;
+  /// Trains from the plan's version; only the half that the strategy lets travel is trained and sent.
+  /// kBudget when stopped, kNumeric; kNotFound without training data.
+  /// @param version  adapter, and control variates where the strategy keeps them
+  /// @param memory  TrainedUpdate::memory of the last accepted update; null or empty = none
+  Result<TrainedUpdate> train(const RoundPlan& plan, const ParameterSet& version,
+                              const DeviceMemory* memory = nullptr, TrainHooks hooks = {}) const;
   /// Sums over the device's test examples, an empty report without any; kBudget when stopped.
-  Result<EvaluationReport> evaluate(const RoundPlan& plan, const ParameterSet& adapter,
+  Result<EvaluationReport> evaluate(const RoundPlan& plan, const ParameterSet& version,
                                     const std::stop_token& stop = {}) const;
 
  private:
   void add_noise(ParameterSet& delta, const RoundPlan& plan) const;
   TrainedUpdate unsent(const RoundPlan& plan, const ParameterSet& delta, Half half) const;
-  TrainedUpdate encode(const RoundPlan& plan, const ParameterSet& delta, const ParameterSet* error,
+  TrainedUpdate encode(const RoundPlan& plan, const ParameterSet& delta, const DeviceMemory* memory,
                        Half half) const;
 
   const Experiment& experiment_;

@@ -60,11 +60,11 @@ void LocalWorker::post(std::uint64_t ticket, std::function<void()> report) {
   });
 }
 
-void LocalWorker::train(const RoundPlan& plan, ParameterSet adapter, ParameterSet error) {
-  const auto start = std::make_shared<const ParameterSet>(std::move(adapter));
-  const auto left_out = std::make_shared<const ParameterSet>(std::move(error));
-  submit([this, plan, start, left_out](const LocalRound& local, std::stop_token stop,
-                                       std::uint64_t ticket) {
+void LocalWorker::train(const RoundPlan& plan, ParameterSet version, DeviceMemory memory) {
+  const auto start = std::make_shared<const ParameterSet>(std::move(version));
+  const auto carried = std::make_shared<const DeviceMemory>(std::move(memory));
+  submit([this, plan, start, carried](const LocalRound& local, std::stop_token stop,
+                                      std::uint64_t ticket) {
     TrainHooks hooks;
     hooks.stop = std::move(stop);
     hooks.checkpoint = checkpoint_;
@@ -74,7 +74,7 @@ void LocalWorker::train(const RoundPlan& plan, ParameterSet adapter, ParameterSe
         post(ticket, [this, round = plan.round, step] { events_.resumed(round, step); });
       log::debug("round {}: step {} of {}, loss {:.4f}", plan.round.value, step, total, loss);
     };
-    auto update = local.train(plan, *start, left_out.get(), std::move(hooks));
+    auto update = local.train(plan, *start, carried.get(), std::move(hooks));
     if (!update)
       return post(ticket, [this, plan, error = update.error()] { events_.failed(plan.round, error); });
     const auto shared = std::make_shared<TrainedUpdate>(std::move(*update));
@@ -82,8 +82,8 @@ void LocalWorker::train(const RoundPlan& plan, ParameterSet adapter, ParameterSe
   });
 }
 
-void LocalWorker::evaluate(const RoundPlan& plan, ParameterSet adapter) {
-  const auto shared = std::make_shared<const ParameterSet>(std::move(adapter));
+void LocalWorker::evaluate(const RoundPlan& plan, ParameterSet version) {
+  const auto shared = std::make_shared<const ParameterSet>(std::move(version));
   submit([this, plan, shared](const LocalRound& local, const std::stop_token& stop,
                               std::uint64_t ticket) {
     const auto report = local.evaluate(plan, *shared, stop);

@@ -31,9 +31,9 @@ class LocalWorker {
               const DeviceData& data, std::filesystem::path checkpoint, LocalWorkerEvents events);
   ~LocalWorker();
 
-  /// @param error  what the codec left out of earlier updates; may be empty
-  void train(const RoundPlan& plan, ParameterSet adapter, ParameterSet error);
-  void evaluate(const RoundPlan& plan, ParameterSet adapter);
+  /// @param memory  what the device carries from its last accepted update; may be empty
+  void train(const RoundPlan& plan, ParameterSet version, DeviceMemory memory);
+  void evaluate(const RoundPlan& plan, ParameterSet version);
   void cancel();
 
  private:

@@ -100,6 +100,28 @@ std::vector<std::string> buffer_problems(const Experiment& e) {
   return out;
 }
 
+/// SCAFFOLD takes out of gradient steps what whole updates told of a client.
+std::vector<std::string> scaffold_problems(const Experiment& e) {
+  if (e.aggregation.strategy != "scaffold") return {};
+  std::vector<std::string> out;
+  if (e.train.optimizer != "sgd")
+    out.push_back(
+        "train.optimizer must be sgd with aggregation.strategy scaffold, which corrects gradient "
+        "steps, "
+        "is " +
+        e.train.optimizer);
+  if (e.aggregation.rule.population < e.rounds.cohort_size)
+    out.push_back(
+        fmt::format("aggregation.rule.population must say how many devices take part in all, at least "
+                    "rounds.cohort_size ({}), with aggregation.strategy scaffold, is {}",
+                    e.rounds.cohort_size, e.aggregation.rule.population));
+  if (const Result<CodecSpec> codec = parse_codec(e.aggregation.codec); codec && codec->keeps_error())
+    out.push_back("aggregation.codec '" + e.aggregation.codec +
+                  "' cannot go with aggregation.strategy scaffold, whose control variates would lack "
+                  "what it leaves out of an update");
+  return out;
+}
+
 /// The first entry of lora.target_modules that is the token embedding of some family; empty = none.
 std::string embedding_target(const LoraConfig& lora) {
   for (const std::string& target : lora.target_modules)
@@ -162,6 +184,7 @@ std::vector<std::string> aggregation_problems(const Experiment& experiment) {
   std::vector<std::string> out{strategy_problem(c), count_problem(experiment),
                                method_problem(experiment), optimizer_problem(c)};
   for (std::string& problem : buffer_problems(experiment)) out.push_back(std::move(problem));
+  for (std::string& problem : scaffold_problems(experiment)) out.push_back(std::move(problem));
   if (const std::string problem = rule_problem(c.rule); !problem.empty())
     out.push_back("aggregation.rule." + problem);
   if (const Result<CodecSpec> codec = parse_codec(c.codec); !codec)

@@ -59,7 +59,7 @@ void check_central(Problems& p, const Experiment& e) {
 
 void check_local(Problems& p, const Experiment& e) {
   // A device under local privacy sends its noised delta and nothing else (client/local_round.cpp).
-  for (const std::string_view name : {"fednova", "qfedavg"})
+  for (const std::string_view name : {"fednova", "qfedavg", "scaffold"})
     require(p, e.aggregation.strategy != name,
             fmt::format("aggregation.strategy '{}' weighs by losses or steps, which a device keeps to "
                         "itself under privacy.dp.mechanism local; use fedavg",

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "aggregation/travel.h"
 #include "core/digest.h"
 #include "core/error.h"
 #include "core/files.h"
@@ -17,7 +18,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kWeights = "adapter_model.safetensors";
-constexpr const char* kTrained = "trained.safetensors";  // where some tensors are frozen: the others
+constexpr const char* kTrained =
+    "trained.safetensors";  // what travels, where it is less than PEFT's file (a frozen half) or more
 constexpr const char* kMoments = "server_optimizer.safetensors";
 
 std::string moment_prefix(std::size_t index) { return fmt::format("moment.{}.", index); }
@@ -43,7 +45,9 @@ AdapterStore::AdapterStore(fs::path dir, LayoutPtr layout, PeftConfig config, Pa
     : dir_(std::move(dir)),
       layout_(std::move(layout)),
       config_(std::move(config)),
-      frozen_(std::move(frozen)) {}
+      frozen_(std::move(frozen)),
+      trained_(travelling_layout(layout_, Half::kBoth)),
+      is_peft_(frozen_.size() == 0 && *trained_ == *layout_) {}
 
 AdapterStore AdapterStore::open(const fs::path& dir, const LayoutPtr& layout) {
   PeftAdapter first = read_peft_directory(dir / "0000");
@@ -52,7 +56,7 @@ AdapterStore AdapterStore::open(const fs::path& dir, const LayoutPtr& layout) {
 }
 
 fs::path AdapterStore::travelling_file(AdapterVersion version) const {
-  return directory(version) / (frozen_.size() == 0 ? kWeights : kTrained);
+  return directory(version) / (is_peft_ ? kWeights : kTrained);
 }
 
 fs::path AdapterStore::directory(AdapterVersion version) const {
@@ -74,10 +78,10 @@ AdapterStore::Stored AdapterStore::write(AdapterVersion version, const Parameter
     write_file_atomically(dir / kMoments, write_safetensors(std::move(tensors)));
   }
   const fs::path travelling = travelling_file(version);
-  if (frozen_.size() == 0) {
+  if (is_peft_) {
     write_peft_directory(dir, config_, adapter);
   } else {
-    write_peft_directory(dir, config_, complete_adapter(adapter, frozen_));
+    write_peft_directory(dir, config_, complete_adapter(gather(adapter, trained_), frozen_));
     write_file_atomically(travelling, write_safetensors(to_views(adapter)));
   }
   sync_directory(dir_);

@@ -11,10 +11,12 @@
 
 namespace fennec {
 
-/// adapters/<version>/ in PEFT's layout, server optimizer moments beside it. Not thread-safe.
+/// adapters/<version>/ in PEFT's layout, server optimizer moments and control variates beside it. Not
+/// thread-safe.
 class AdapterStore {
  public:
-  /// @param layout  of the trained tensors, which are what clients fetch
+  /// @param layout  of the versions: the trained tensors, and control variates where the strategy
+  ///                keeps them, are what clients fetch
   /// @param frozen  the tensors that stay as they start; each version's directory holds them too, so
   ///                that it is a whole PEFT adapter
   AdapterStore(std::filesystem::path dir, LayoutPtr layout, PeftConfig config, ParameterSet frozen);
@@ -42,6 +44,8 @@ class AdapterStore {
   LayoutPtr layout_;
   PeftConfig config_;
   ParameterSet frozen_;
+  LayoutPtr trained_;
+  bool is_peft_;  ///< clients fetch PEFT's own file: there is nothing frozen and nothing beside it
 };
 
 }  // namespace fennec

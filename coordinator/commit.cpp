@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "aggregation/codec.h"
+#include "aggregation/control_variates.h"
 #include "aggregation/travel.h"
 #include "coordinator/cross_term_monitor.h"
 #include "core/parameter_math.h"
@@ -81,6 +82,13 @@ Result<void> fold(Commit& commit, DecodedUpdate update, Aggregator& aggregator,
   return taken;
 }
 
+/// L2 over the trained tensors.
+double distance(const ParameterSet& a, const ParameterSet& b) {
+  ParameterSet between(a.layout());
+  subtract(a.values(), b.values(), between.values());
+  return l2_norm(gather(between, travelling_layout(a.layout(), Half::kBoth)).values());
+}
+
 void drop_all(Commit& commit, const Error& error) {
   for (const ParticipantRecord& p : commit.record.participants)
     commit.dropped.emplace_back(p.client, error);
@@ -108,9 +116,8 @@ void step_adapter(Commit& commit, const ParameterSet& base, const ParameterSet& 
   std::vector<ParameterSet> before;
   for (const ParameterSet* moment : optimizer.state()) before.push_back(moment->clone());
   optimizer.step(commit.adapter, delta, half);
-  ParameterSet moved(base.layout());
-  subtract(commit.adapter.values(), base.values(), moved.values());
-  commit.record.update_norm = l2_norm(moved.values());
+  move_controls(commit.adapter, delta);
+  commit.record.update_norm = distance(commit.adapter, base);
   if (all_finite(commit.adapter.values()) && std::isfinite(commit.record.update_norm)) return;
   const Result<void> restored = optimizer.restore(std::move(before));
   FENNEC_CHECK(restored.has_value(), "an optimizer takes its own state back");

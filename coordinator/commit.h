@@ -17,8 +17,8 @@ inline constexpr double kMostNorm = 1e6;
 
 /// Decodes an update as it came: kMismatch (other codec or layout), kMalformed, kNumeric (not finite,
 /// or its L2 norm is above `max_norm`).
-/// @param half  what travels in the offer's round: only that is in the bytes, the rest of the result is
-/// 0
+/// @param layout  of the versions  @param half  what travels in the offer's round: only that is in the
+/// bytes, the rest of the result is 0
 Result<ParameterSet> decode_update(const UpdateOffer& offer, std::span<const std::byte> bytes,
                                    const LayoutPtr& layout, double max_norm = kMostNorm,
                                    Half half = Half::kBoth);
@@ -43,8 +43,8 @@ Commit commit_round(RoundId round, const ParameterSet& base,
                     const std::map<ClientId, UpdateOffer>& contributors, const UpdateStore& updates,
                     Aggregator& aggregator, ServerOptimizer& optimizer, Travel travel = Travel::kBoth);
 
-/// Moves `commit.adapter` by what was combined; drops every participant, and leaves `optimizer` as it
-/// was, when the adapter would not stay finite.
+/// Moves `commit.adapter` by what was combined, control variates as they are; drops every participant,
+/// and leaves `optimizer` as it was, when the adapter would not stay finite.
 void step_adapter(Commit& commit, const ParameterSet& base, const ParameterSet& delta,
                   ServerOptimizer& optimizer, Half half);
 

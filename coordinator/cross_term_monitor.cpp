@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "aggregation/figures.h"
+#include "aggregation/travel.h"
 
 namespace fennec {
 
@@ -11,8 +12,10 @@ constexpr std::size_t kMostParameters = std::size_t{1} << 25;
 }
 
 CrossTermMonitor::CrossTermMonitor(const ParameterSet& base, std::size_t clients) {
-  if (base.size() * clients > kMostParameters || !has_factor_pairs(*base.layout())) return;
-  pairs_ = factor_pairs(*base.layout());
+  // Control variates come after the trained tensors of a version: positions are the same.
+  const LayoutPtr trained = travelling_layout(base.layout(), Half::kBoth);
+  if (base.size() * clients > kMostParameters || !has_factor_pairs(*trained)) return;
+  pairs_ = factor_pairs(*trained);
   start_ = factors_of(base, *pairs_);
   set_ = empty_set(*pairs_);
 }

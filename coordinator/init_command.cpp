@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "aggregation/travel.h"
 #include "coordinator/commands.h"
 #include "coordinator/ledger.h"
 #include "coordinator/run_directory.h"
@@ -26,8 +27,9 @@ void init_run(const InitCommand& command) {
   create_run(run, experiment);
   const Ledger ledger(run.ledger());
   const RunIdentity identity = ledger.identity();
+  const LayoutPtr trained = travelling_layout(ledger.layout(), Half::kBoth);
   fmt::print("run {} ({}) in {}: {} adapter parameters, base {:.12}…\n", experiment.name,
-             identity.run_id, run.root.string(), ledger.layout()->size(), identity.base_digest);
+             identity.run_id, run.root.string(), trained->size(), identity.base_digest);
   if (const auto privacy = privacy_account(experiment, {}))
     fmt::print("privacy: {} rounds cost {}\n", experiment.rounds.total, cost(*privacy, experiment));
   fmt::print("next: fennec-coordinator enroll {} DEVICE, then fennec-coordinator serve {}\n",

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "aggregation/control_variates.h"
 #include "configs/adapter.h"
 #include "coordinator/adapter_store.h"
 #include "coordinator/ledger.h"
@@ -78,14 +79,14 @@ void fill(const RunDirectory& run, const Experiment& experiment) {
   if (port_is_open(experiment.transport.listen))
     write_file_atomically(run.endpoint(), with_port(experiment.transport.listen, free_port()) + "\n");
 
-  AdapterStore adapters(run.adapters(), plan.layout, plan.config, frozen_adapter(plan, seed));
-  const AdapterStore::Stored stored =
-      adapters.write(AdapterVersion{0}, initial_adapter(plan, seed), {});
+  const ParameterSet first = first_version(experiment.aggregation, initial_adapter(plan, seed));
+  AdapterStore adapters(run.adapters(), first.layout(), plan.config, frozen_adapter(plan, seed));
+  const AdapterStore::Stored stored = adapters.write(AdapterVersion{0}, first, {});
   const std::string hash = experiment_hash(experiment);
   const Sha256Digest name = sha256(keys.public_key + hash);  // unique: the server key is
   const RunIdentity identity{to_hex(name).substr(0, 16), hash, base_model_digest(base),
-                             plan.layout->digest()};
-  Ledger::create(run.ledger(), identity, *plan.layout,
+                             first.layout()->digest()};
+  Ledger::create(run.ledger(), identity, *first.layout(),
                  AdapterRow{AdapterVersion{0}, stored.bytes, stored.sha256});
   sync_directory(run.root);
 }

@@ -4,6 +4,7 @@
 #include <thread>
 #include <utility>
 
+#include "aggregation/control_variates.h"
 #include "configs/adapter.h"
 #include "core/clock.h"
 #include "simulations/device_data.h"
@@ -29,8 +30,9 @@ SimulationResult run_experiment(const Experiment& experiment, RunOutput& output,
   ModelWorkload workload(experiment, std::move(sets));
   const std::vector<Device> devices =
       make_population(experiment.simulation, workload.data_sets(), seed.child("population"));
-  ParameterSet initial =
-      initial_adapter(plan_adapter(experiment, experiment.model.base), adapter_seed(experiment));
+  ParameterSet initial = first_version(
+      experiment.aggregation,
+      initial_adapter(plan_adapter(experiment, experiment.model.base), adapter_seed(experiment)));
   const std::size_t threads = training_threads(experiment.simulation);
   output.begin(devices, data_sets, threads);
   SimulationEvents events = output.events();

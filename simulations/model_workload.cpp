@@ -25,17 +25,17 @@ class ModelWork final : public LocalWork {
         sets_(sets),
         frozen_(frozen) {}
 
-  Result<LocalUpdate> train(const RoundPlan& plan, const ParameterSet& base, const ParameterSet* error,
+  Result<LocalUpdate> train(const RoundPlan& plan, const ParameterSet& base, const DeviceMemory* memory,
                             std::size_t data_set, const std::stop_token& stop) override {
     TrainHooks hooks;
     hooks.stop = stop;
-    Result<TrainedUpdate> update = round_on(data_set).train(plan, base, error, std::move(hooks));
+    Result<TrainedUpdate> update = round_on(data_set).train(plan, base, memory, std::move(hooks));
     if (!update) return tl::unexpected(update.error());
     LocalUpdate out{std::move(update->offer), std::move(update->payload), nullptr, nullptr};
     if (!update->delta.empty())
       out.delta = std::make_shared<const ParameterSet>(std::move(update->delta));
-    if (!update->error.empty())
-      out.error = std::make_shared<const ParameterSet>(std::move(update->error));
+    if (!update->memory.values.empty())
+      out.memory = std::make_shared<const DeviceMemory>(std::move(update->memory));
     return out;
   }
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "aggregation/travel.h"
 #include "configs/adapter.h"
 #include "coordinator/record_output.h"
 #include "coordinator/report.h"
@@ -135,9 +136,9 @@ void RunOutput::write_report(const SimulationResult& result) const {
 
 void RunOutput::finish(const SimulationResult& result, double elapsed_s) {
   const AdapterPlan plan = plan_adapter(experiment_, experiment_.model.base);
-  write_peft_directory(
-      directory_ / "adapter", plan.config,
-      complete_adapter(result.adapter, frozen_adapter(plan, adapter_seed(experiment_))));
+  write_peft_directory(directory_ / "adapter", plan.config,
+                       complete_adapter(gather(result.adapter, plan.layout),
+                                        frozen_adapter(plan, adapter_seed(experiment_))));
   write_report(result);
   const std::string adapter = (directory_ / "adapter").string(),
                     report = (directory_ / "report.html").string();

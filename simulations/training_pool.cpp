@@ -40,11 +40,11 @@ TrainingPool::Ticket<T> TrainingPool::submit(Run run) {
 
 TrainingPool::Ticket<LocalUpdate> TrainingPool::train(const RoundPlan& plan,
                                                       std::shared_ptr<const ParameterSet> base,
-                                                      std::shared_ptr<const ParameterSet> error,
+                                                      std::shared_ptr<const DeviceMemory> memory,
                                                       std::size_t data_set) {
-  return submit<LocalUpdate>([plan, base = std::move(base), error = std::move(error), data_set](
+  return submit<LocalUpdate>([plan, base = std::move(base), memory = std::move(memory), data_set](
                                  LocalWork& work, const std::stop_token& stop) {
-    return work.train(plan, *base, error.get(), data_set, stop);
+    return work.train(plan, *base, memory.get(), data_set, stop);
   });
 }
 

@@ -30,9 +30,9 @@ class TrainingPool {
     std::stop_source stop;
   };
 
-  /// @param error  LocalUpdate::error of the device's last accepted update; may be null
+  /// @param memory  LocalUpdate::memory of the device's last accepted update; may be null
   Ticket<LocalUpdate> train(const RoundPlan& plan, std::shared_ptr<const ParameterSet> base,
-                            std::shared_ptr<const ParameterSet> error, std::size_t data_set);
+                            std::shared_ptr<const DeviceMemory> memory, std::size_t data_set);
   Ticket<EvaluationReport> evaluate(const RoundPlan& plan, std::shared_ptr<const ParameterSet> adapter,
                                     std::size_t data_set);
 

@@ -32,7 +32,7 @@ void VirtualDevice::receive(const Message& message) {
   if (!online_) return;
   if (const auto* accepted = std::get_if<UpdateAccepted>(&message);
       accepted != nullptr && outbox_ && outbox_->offer.payload_sha256 == accepted->payload_sha256)
-    error_ = outbox_->error;
+    carried_ = outbox_->memory;
   handle(Received{message});
 }
 
@@ -78,7 +78,7 @@ void VirtualDevice::perform(const StartTraining& action) {
   if (const auto part = fate(plan)) return later(from_seconds(*part * seconds), [this] { vanish(); });
   auto base = around_.adapter(plan.version);
   if (base == nullptr) return refuse_stale(plan);
-  auto ticket = around_.pool.train(plan, std::move(base), error_, device_.data_set);
+  auto ticket = around_.pool.train(plan, std::move(base), carried_, device_.data_set);
   running_ = ticket.stop;
   later(from_seconds(seconds), [this, work = ++work_, plan, ticket = std::move(ticket), seconds] {
     finish_training(work, plan, ticket, seconds);

@@ -97,8 +97,8 @@ class VirtualDevice {
   SecureMemory memory_;  ///< on its disk
   std::unique_ptr<SeededEntropy> entropy_;
   std::unique_ptr<SecureMember> member_;
-  std::optional<SecAggStep> leaves_before_;    ///< of the session to come
-  std::shared_ptr<const ParameterSet> error_;  ///< of the last accepted update: on its disk
+  std::optional<SecAggStep> leaves_before_;      ///< of the session to come
+  std::shared_ptr<const DeviceMemory> carried_;  ///< of the last accepted update: on its disk
 };
 
 }  // namespace fennec

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "client/device_memory.h"
 #include "core/error.h"
 #include "core/parameter_set.h"
 #include "transport/messages.h"
@@ -16,7 +17,7 @@ namespace fennec {
 struct LocalUpdate {
   UpdateOffer offer;
   std::vector<std::byte> bytes;
-  std::shared_ptr<const ParameterSet> error;  ///< what the codec left out so far; null = none
+  std::shared_ptr<const DeviceMemory> memory;  ///< what the device keeps of it; null = nothing
   /// Under secure aggregation, in place of bytes: what travels of the delta, as the device keeps it.
   std::shared_ptr<const ParameterSet> delta = nullptr;
 };
@@ -25,9 +26,9 @@ struct LocalUpdate {
 class LocalWork {
  public:
   virtual ~LocalWork() = default;
-  /// @param error  LocalUpdate::error of the device's last accepted update; may be null
+  /// @param memory  LocalUpdate::memory of the device's last accepted update; may be null
   virtual Result<LocalUpdate> train(const RoundPlan& plan, const ParameterSet& base,
-                                    const ParameterSet* error, std::size_t data_set,
+                                    const DeviceMemory* memory, std::size_t data_set,
                                     const std::stop_token& stop) = 0;
   virtual Result<EvaluationReport> evaluate(const RoundPlan& plan, const ParameterSet& adapter,
                                             std::size_t data_set, const std::stop_token& stop) = 0;

@@ -90,6 +90,24 @@ TEST_CASE("aggregation: what cannot be is refused by name, with the reason") {
        "rounds.buffer_size must not exceed rounds.cohort_size (4), is 5");
   says("aggregation: {strategy: fedbuff}\nrounds: {buffer_size: 2, selection: {method: oort}}",
        "rounds.selection chooses cohorts, of which fedbuff has none");
+  const std::string scaffold = "aggregation: {strategy: scaffold, rule: {population: 9}";
+  says(scaffold + "}",
+       "train.optimizer must be sgd with aggregation.strategy scaffold, which corrects "
+       "gradient steps, is adamw");
+  const std::string sgd = "train: {optimizer: sgd}\n" + scaffold;
+  CHECK(parse_experiment(sgd + ", codec: int8+zstd}", "x.yaml").aggregation.rule.population == 9);
+  says("train: {optimizer: sgd}\naggregation: {strategy: scaffold}",
+       "aggregation.rule.population must say how many devices take part in all, at least "
+       "rounds.cohort_size (4)");
+  says(sgd + ", codec: topk+int8}", "aggregation.codec 'topk+int8' cannot go with");
+  says(sgd + ", robust: median}", "would take the place of a mean, and scaffold is none");
+  says(sgd + "}\nrounds: {buffer_size: 2}", "rounds.buffer_size is for aggregation.strategy fedbuff");
+  says(sgd + "}\nprivacy: {dp: {mechanism: local, noise_multiplier: 1}}",
+       "aggregation.strategy 'scaffold' weighs by losses or steps");
+  says(sgd + "}\nprivacy: {dp: {mechanism: central, noise_multiplier: 1}}",
+       "aggregation.strategy 'scaffold' is not a plain mean");
+  says(sgd + "}\nprivacy: {secagg: {mode: honest}}",
+       "aggregation.strategy 'scaffold' weighs by what devices tell of themselves");
   says("aggregation: {robust: fedavg}", "aggregation.robust: unknown rule 'fedavg'; known: median");
   says("aggregation: {robust: krum, rule: {byzantine: 1}}\nrounds: {cohort_size: 4}",
        "rounds.cohort_size must be at least 5 for krum with aggregation.rule.byzantine 1, is 4");

@@ -7,8 +7,10 @@
 #include <limits>
 #include <utility>
 
+#include "aggregation/control_variates.h"
 #include "aggregation/travel.h"
 #include "core/lora_layout.h"
+#include "core/parameter_math.h"
 #include "tests/coordinator/small_run.h"
 #include "tests/support/temp_dir.h"
 
@@ -191,6 +193,37 @@ TEST_CASE("commit: where halves travel in turn, updates hold one, and the other 
       CHECK(std::ranges::equal(commit.adapter.values(entry), std::as_const(base).values(entry)) ==
             !travels(entry.name, half));
   }
+}
+
+TEST_CASE("commit: control variates move by what the strategy says, not by the server optimizer") {
+  const LayoutPtr layout = small_layout();
+  AggregationConfig config;
+  config.strategy = "scaffold";
+  config.rule.population = 4;
+  config.server_lr = 0.5;
+  const ParameterSet base = first_version(config, ParameterSet(layout));
+  MemoryUpdateStore updates;
+  std::map<ClientId, UpdateOffer> contributors;
+  const FakeUpdate update = fake_update(layout, "a", RoundId{1}, AdapterVersion{0});
+  updates.put(RoundId{1}, {"a"}, update.bytes);
+  contributors.emplace(ClientId{"a"}, update.offer);
+  const auto aggregator = make_aggregator(config);
+  const auto optimizer = make_server_optimizer(config);
+  const Commit commit = commit_round(RoundId{1}, base, contributors, updates, *aggregator, *optimizer);
+  REQUIRE(commit.record.participants.size() == 1);
+  const Result<ParameterSet> delta = decode_update(update.offer, update.bytes, layout);
+  REQUIRE(delta);
+  const ParameterSet controls = controls_of(commit.adapter);
+  for (std::size_t i = 0; i < layout->size(); ++i) {
+    CHECK(commit.adapter.values()[i] == 0.5F * delta->values()[i]);
+    CHECK(controls.values()[i] == doctest::Approx(-delta->values()[i] / 2 / 4));  // 2 steps
+  }
+  CHECK(commit.record.update_norm == doctest::Approx(0.5 * l2_norm(std::as_const(*delta).values())));
+  CHECK(commit.record.participants[0].update_norm ==
+        doctest::Approx(l2_norm(std::as_const(*delta).values())));
+  const FakeUpdate too_much = fake_update(base.layout(), "b", RoundId{1}, AdapterVersion{0});
+  CHECK(decode_update(too_much.offer, too_much.bytes, base.layout()).error().code ==
+        ErrorCode::kMismatch);
 }
 
 TEST_CASE("commit: an update that does not tell what the strategy weighs by is dropped, not fatal") {

@@ -3,8 +3,11 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 
+#include "aggregation/control_variates.h"
+#include "aggregation/travel.h"
 #include "coordinator/commands.h"
 #include "coordinator/round_figures.h"
 #include "core/error.h"
@@ -41,7 +44,8 @@ bool advance(RunStore& store, int rounds) {
   }
   for (const ClientId& client : kClients)
     if (!state.stored.contains(client)) {
-      const FakeUpdate update = fake_update(store.layout(), client.name, open, state.version);
+      const LayoutPtr sent = travelling_layout(store.layout(), Half::kBoth);
+      const FakeUpdate update = fake_update(sent, client.name, open, state.version);
       store.store_update(client, update.offer, update.bytes);
       return false;
     }
@@ -72,13 +76,14 @@ int run_with_crash(const RunDirectory& run, std::optional<int> crash_at) {
 
 }  // namespace
 
-TEST_CASE(
-    "run store: a crash before any step leaves the old round or the new one, and the same adapter in "
-    "the end") {
+namespace {
+
+void check_crashes(const std::function<void(Experiment&)>& change) {
   const TempDir dir;
   write_tiny_base(dir / "base");
   Experiment experiment = small_experiment(dir / "base");
   experiment.aggregation.server_optimizer = "fedavgm";  // its moments must survive too
+  change(experiment);
   const RunDirectory calm = make_run(dir, experiment);
   const int steps = run_with_crash(calm, std::nullopt);
   REQUIRE(steps > 15);
@@ -94,6 +99,53 @@ TEST_CASE(
     for (const RoundRecord& record : ledger.rounds())
       CHECK(record.participants.size() == kClients.size());
     CHECK(DiskUpdateStore(run.updates()).list().empty());
+  }
+}
+
+void use_scaffold(Experiment& experiment) {
+  experiment.aggregation.strategy = "scaffold";
+  experiment.aggregation.rule.population = 5;
+  experiment.train.optimizer = "sgd";
+}
+
+}  // namespace
+
+TEST_CASE(
+    "run store: a crash before any step leaves the old round or the new one, and the same adapter in "
+    "the end") {
+  check_crashes([](Experiment&) {});
+}
+
+TEST_CASE("run store: so it is with control variates, which belong to the version") {
+  check_crashes(use_scaffold);
+}
+
+TEST_CASE("run store: control variates are fetched with a version, and PEFT's file has none") {
+  const TempDir dir;
+  write_tiny_base(dir / "base");
+  Experiment experiment = small_experiment(dir / "base");
+  use_scaffold(experiment);
+  const RunDirectory run = make_run(dir, experiment);
+  run_with_crash(run, std::nullopt);
+  const AdapterStore store = AdapterStore::open(run.adapters(), Ledger(run.ledger()).layout());
+  const ParameterSet version = store.read(AdapterVersion{1});
+  const LayoutPtr trained = travelling_layout(version.layout(), Half::kBoth);
+  REQUIRE(trained->size() * 2 == version.size());
+  CHECK(store.file_bytes(AdapterVersion{1}) == write_safetensors(to_views(version)));
+  const PeftAdapter stored = read_peft_directory(run.adapters() / "0001");
+  CHECK(stored.tensors.size() == trained->size());
+  std::vector<double> sum(trained->size(), 0);
+  for (const ClientId& client : kClients) {
+    const FakeUpdate update = fake_update(trained, client.name, RoundId{1}, AdapterVersion{0});
+    const Result<ParameterSet> delta = decode_update(update.offer, update.bytes, version.layout());
+    REQUIRE(delta);
+    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += static_cast<double>(delta->values()[i]);
+  }
+  const ParameterSet start = store.read(AdapterVersion{0}), controls = controls_of(version);
+  for (std::size_t i = 0; i < sum.size(); ++i) {  // 2 clients of 5, 2 steps each
+    CHECK(static_cast<double>(version.values()[i] - start.values()[i]) ==
+          doctest::Approx(sum[i] / 2).epsilon(1e-4));
+    CHECK(static_cast<double>(controls.values()[i]) == doctest::Approx(-sum[i] / 2 / 5).epsilon(1e-4));
   }
 }
 

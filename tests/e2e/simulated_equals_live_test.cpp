@@ -28,8 +28,9 @@ timeout 200 "$bin/fennec-coordinator" serve run
 wait
 )";
 
-/// @param lora, aggregation  the sections, in YAML's flow style
-void check_twins(const std::string& lora, const std::string& aggregation) {
+/// @param lora, aggregation  the sections, in YAML's flow style  @param train  more of that one
+void check_twins(const std::string& lora, const std::string& aggregation,
+                 const std::string& train = "") {
   test::TempDir dir;
   const std::string data = (dir / "data").string();
   const auto prepared = run_program(
@@ -37,8 +38,8 @@ void check_twins(const std::string& lora, const std::string& aggregation) {
   REQUIRE(prepared.exit_code == 0);
   std::ofstream(dir / "x.yaml")
       << "name: twin\nmodel: {base: " << test::shared("pretrained/stories260K").string() << "}\n"
-      << "lora: " << lora << "\ntrain: {local_steps: 2, batch_tokens: 256, max_sequence_tokens: 256}\n"
-      << "privacy: {clip_norm: 0.4}\naggregation: " << aggregation << "\n"
+      << "lora: " << lora << "\ntrain: {local_steps: 2, batch_tokens: 256, max_sequence_tokens: 256"
+      << train << "}\nprivacy: {clip_norm: 0.4}\naggregation: " << aggregation << "\n"
       << "rounds: {total: 3, cohort_size: 2, min_available: 3, deadline_s: 150}\n"
       << "transport: {listen: \"tcp://127.0.0.1:*\"}\n";
   std::ofstream(dir / "live.sh") << kLive;
@@ -74,4 +75,10 @@ TEST_CASE("so it does with halves in turn and a codec that keeps what it leaves 
 TEST_CASE("so it does when only half of the adapter is trained and travels") {
   FENNEC_NEEDS_SHARED("pretrained/stories260K");
   check_twins("{rank: 4, method: ffa_lora}", "{server_optimizer: fedavgm, server_momentum: 0.5}");
+}
+
+TEST_CASE("so it does with control variates, which devices keep and the coordinator hands out") {
+  FENNEC_NEEDS_SHARED("pretrained/stories260K");
+  check_twins("{rank: 4}", "{strategy: scaffold, rule: {population: 3}, codec: int8+zstd}",
+              ", optimizer: sgd, learning_rate: 0.5");
 }

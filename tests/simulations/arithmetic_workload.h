@@ -22,7 +22,7 @@ class ArithmeticWork final : public LocalWork {
  public:
   explicit ArithmeticWork(std::atomic<int>& trainings) : trainings_(trainings) {}
 
-  Result<LocalUpdate> train(const RoundPlan& plan, const ParameterSet& base, const ParameterSet*,
+  Result<LocalUpdate> train(const RoundPlan& plan, const ParameterSet& base, const DeviceMemory*,
                             std::size_t data_set, const std::stop_token&) override {
     ++trainings_;
     ParameterSet delta(base.layout());

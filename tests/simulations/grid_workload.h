@@ -37,7 +37,7 @@ struct Trainings {
 class GridWork final : public LocalWork {
  public:
   explicit GridWork(Trainings& trainings) : trainings_(trainings) {}
-  Result<LocalUpdate> train(const RoundPlan& plan, const ParameterSet& base, const ParameterSet*,
+  Result<LocalUpdate> train(const RoundPlan& plan, const ParameterSet& base, const DeviceMemory*,
                             std::size_t data_set, const std::stop_token&) override {
     {
       const std::lock_guard lock(trainings_.mutex);

@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "aggregation/codec.h"
+#include "aggregation/control_variates.h"
+#include "aggregation/travel.h"
 #include "client/local_round.h"
 #include "configs/adapter.h"
 #include "core/files.h"
@@ -114,6 +116,92 @@ TEST_CASE("local privacy: what leaves a device is clipped and noised, and nothin
   CHECK((seeded.train(plan, start)->payload == update->payload));
   const LocalRound live(e, *model, tokenizer, data, kNothingFrozen);
   CHECK((live.train(plan, start)->payload != live.train(plan, start)->payload));
+}
+
+namespace {
+
+/// A device of the small federation, and version 0 of its adapter.
+struct OneDevice {
+  explicit OneDevice(Experiment experiment)
+      : e(std::move(experiment)),
+        model(load_causal_lm(e.model.base)),
+        tokenizer(Tokenizer::load(e.model.base)),
+        round(e, *model, tokenizer, data, kNothingFrozen),
+        version(
+            first_version(e.aggregation, initial_lora(plan_adapter(e, e.model.base).layout, Seed(1)))),
+        trained(travelling_layout(version.layout(), Half::kBoth)) {}
+
+  TrainedUpdate train(const RoundPlan& plan, const DeviceMemory* memory) const {
+    Result<TrainedUpdate> update = round.train(plan, version, memory);
+    REQUIRE(update);
+    return std::move(*update);
+  }
+
+  Experiment e;
+  std::unique_ptr<CausalLm> model;
+  Tokenizer tokenizer;
+  DeviceData data = small_sets(1)[0];
+  LocalRound round;
+  ParameterSet version;
+  LayoutPtr trained;
+};
+
+RoundPlan plan_of(std::int64_t round) {
+  RoundPlan plan;
+  plan.round = {round};
+  plan.seed = 5;
+  return plan;
+}
+
+}  // namespace
+
+TEST_CASE("control variates: steps are corrected, and what the device keeps the coordinator can tell") {
+  FENNEC_NEEDS_SHARED("pretrained/stories260K");
+  use_one_compute_thread();
+  Experiment e = small_experiment();
+  e.aggregation.strategy = "scaffold";
+  e.aggregation.rule.population = 5;
+  e.aggregation.codec = "int8";
+  e.train.optimizer = "sgd";
+  e.train.learning_rate = 0.1;
+  OneDevice device(e);
+  const RoundPlan plan = plan_of(1);
+  const TrainedUpdate first = device.train(plan, nullptr);
+  CHECK(first.memory.round == RoundId{1});
+  const ParameterSet zero(device.trained);
+  const auto sent = make_codec("int8")->decode(first.payload, device.trained);
+  REQUIRE(sent);
+  const ParameterSet expected = next_control(zero, zero, *sent, first.offer.steps);
+  CHECK(std::ranges::equal(first.memory.values.bytes(), expected.bytes()));
+  CHECK(l2_norm(std::as_const(first.memory).values.values()) > 0);
+
+  // The run's own as large as the device's: no correction, the same update.
+  ParameterSet& version = device.version;
+  for (const ParameterEntry& entry : device.trained->entries())
+    std::ranges::copy(expected.values(entry),
+                      version.values(*version.layout()->find(entry.name + ".control")).begin());
+  CHECK((device.train(plan, &first.memory).payload == first.payload));
+  const TrainedUpdate corrected = device.train(plan, nullptr);
+  CHECK((corrected.payload != first.payload));
+  const auto moved = make_codec("int8")->decode(corrected.payload, device.trained);
+  REQUIRE(moved);
+  const ParameterSet next = next_control(zero, expected, *moved, corrected.offer.steps);
+  CHECK(std::ranges::equal(corrected.memory.values.bytes(), next.bytes()));
+}
+
+TEST_CASE("what a codec left out is sent later, unless the device was away for more than ten rounds") {
+  FENNEC_NEEDS_SHARED("pretrained/stories260K");
+  use_one_compute_thread();
+  Experiment e = small_experiment();
+  e.aggregation.codec = "topk(0.1)";
+  const OneDevice device(e);
+  const TrainedUpdate first = device.train(plan_of(1), nullptr);
+  REQUIRE_FALSE(first.memory.values.empty());
+  CHECK(first.memory.round == RoundId{1});
+  CHECK(
+      (device.train(plan_of(11), &first.memory).payload != device.train(plan_of(11), nullptr).payload));
+  CHECK(
+      (device.train(plan_of(12), &first.memory).payload == device.train(plan_of(12), nullptr).payload));
 }
 
 TEST_CASE("durations follow the tokens a plan asks for") {

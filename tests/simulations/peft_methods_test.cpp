@@ -43,9 +43,9 @@ class Recorded final : public Workload {
     Work(std::unique_ptr<LocalWork> work, std::vector<LocalUpdate>& all)
         : work_(std::move(work)), updates_(all) {}
     Result<LocalUpdate> train(const RoundPlan& plan, const ParameterSet& base,
-                              const ParameterSet* error, std::size_t set,
+                              const DeviceMemory* memory, std::size_t set,
                               const std::stop_token& stop) override {
-      auto update = work_->train(plan, base, error, set, stop);
+      auto update = work_->train(plan, base, memory, set, stop);
       if (update) updates_.push_back(*update);
       return update;
     }

@@ -1,4 +1,4 @@
-#include "client/feedback_store.h"
+#include "client/device_memory.h"
 
 #include <doctest/doctest.h>
 
@@ -29,32 +29,31 @@ bool equal(const ParameterSet& a, const ParameterSet& b) {
 
 }  // namespace
 
-TEST_CASE("feedback counts from the acceptance of its update, survives a restart, and fades") {
+TEST_CASE("what an update leaves counts from its acceptance, and survives a restart") {
   const test::TempDir dir;
-  const FeedbackStore store(dir.path());
+  const DeviceMemoryStore store(dir.path());
   const ParameterSet first = initial_lora(small_layout(), Seed(1)),
                      second = initial_lora(small_layout(), Seed(2));
-  CHECK(store.current(small_layout(), {1}).empty());
+  CHECK(store.current(small_layout()).values.empty());
   store.prepare(offer_for(1, 'a'), first);
-  CHECK(store.current(small_layout(), {2}).empty());
+  CHECK(store.current(small_layout()).values.empty());
   store.accepted({{1}, std::string(64, 'b')});  // of another update
-  CHECK(store.current(small_layout(), {2}).empty());
+  CHECK(store.current(small_layout()).values.empty());
   store.accepted({{1}, std::string(64, 'a')});
   store.accepted({{1}, std::string(64, 'a')});  // said again after a reconnect
-  CHECK(equal(FeedbackStore(dir.path()).current(small_layout(), {2}), first));
+  CHECK(equal(DeviceMemoryStore(dir.path()).current(small_layout()).values, first));
 
   store.prepare(offer_for(2, 'c'), second);  // refused: the one before stands
-  CHECK(equal(store.current(small_layout(), {3}), first));
-  CHECK(equal(store.current(small_layout(), {11}), first));
-  CHECK(store.current(small_layout(), {12}).empty());
-  CHECK(store.current(small_layout(3), {2}).empty());
+  CHECK(equal(store.current(small_layout()).values, first));
+  CHECK(store.current(small_layout()).round == RoundId{1});
+  CHECK(store.current(small_layout(3)).values.empty());
 }
 
-TEST_CASE("damaged feedback is given up, not sent") {
+TEST_CASE("a damaged memory is given up") {
   const test::TempDir dir;
-  const FeedbackStore store(dir.path());
+  const DeviceMemoryStore store(dir.path());
   store.prepare(offer_for(1, 'a'), initial_lora(small_layout(), Seed(1)));
   store.accepted({{1}, std::string(64, 'a')});
-  write_file_atomically(dir / "feedback.safetensors", "no safetensors");
-  CHECK(store.current(small_layout(), {2}).empty());
+  write_file_atomically(dir / "memory.safetensors", "no safetensors");
+  CHECK(store.current(small_layout()).values.empty());
 }

@@ -1,4 +1,4 @@
-#include "client/feedback_store.h"
+#include "client/device_memory.h"
 
 #include <string>
 #include <utility>
@@ -12,7 +12,6 @@
 namespace fennec {
 namespace {
 
-constexpr std::int64_t kMostRounds = 10;  // an older error belongs to an adapter that is long gone
 constexpr const char *kRound = "round", *kUpdate = "update";
 
 std::string metadata_of(const Safetensors& file, const char* key) {
@@ -32,29 +31,28 @@ bool fill(const Safetensors& file, ParameterSet& out) {
 
 }  // namespace
 
-ParameterSet FeedbackStore::current(const LayoutPtr& layout, RoundId round) const {
+DeviceMemory DeviceMemoryStore::current(const LayoutPtr& layout) const {
   if (!std::filesystem::exists(current_file())) return {};
   try {
     const Safetensors file = Safetensors::open(current_file());
-    if (round.value - std::stoll(metadata_of(file, kRound)) > kMostRounds) return {};
-    ParameterSet error(layout);
-    if (fill(file, error)) return error;
+    DeviceMemory memory{RoundId{std::stoll(metadata_of(file, kRound))}, ParameterSet(layout)};
+    if (fill(file, memory.values)) return memory;
   } catch (const std::exception& e) {  // IoError, or a round that is no number
     log::debug("{}: {}", current_file().string(), e.what());
   }
-  log::warn("{}: is damaged or of another adapter; what it held is not sent any more",
-            current_file().string());
+  log::warn("{}: is damaged or of another adapter; what it held is given up", current_file().string());
   return {};
 }
 
-void FeedbackStore::prepare(const UpdateOffer& offer, const ParameterSet& error) const {
-  write_file_atomically(next_file(),
-                        write_safetensors(to_views(error), {{kRound, std::to_string(offer.round.value)},
-                                                            {kUpdate, offer.payload_sha256}}),
-                        0600);
+void DeviceMemoryStore::prepare(const UpdateOffer& offer, const ParameterSet& values) const {
+  write_file_atomically(
+      next_file(),
+      write_safetensors(to_views(values),
+                        {{kRound, std::to_string(offer.round.value)}, {kUpdate, offer.payload_sha256}}),
+      0600);
 }
 
-void FeedbackStore::accepted(const UpdateAccepted& update) const {
+void DeviceMemoryStore::accepted(const UpdateAccepted& update) const {
   if (!std::filesystem::exists(next_file())) return;
   if (metadata_of(Safetensors::open(next_file()), kUpdate) != update.payload_sha256) return;
   std::filesystem::rename(next_file(), current_file());
