@@ -49,6 +49,7 @@ struct AggregationConfig {
   double server_beta2 = 0.99;
   double server_tau = 1e-3;
   std::string codec = "fp32";
+  std::string downlink;
 };
 
 template <class Visitor>
@@ -65,6 +66,9 @@ void fields(Visitor& v, AggregationConfig& c) {
   v("server_beta2", c.server_beta2, "fedadam, fedyogi: second-moment decay");
   v("server_tau", c.server_tau, "fedadagrad, fedadam, fedyogi: floor of the denominator");
   v("codec", c.codec, "how a delta is encoded on the wire, stages joined by + (docs/aggregation.md)");
+  v("downlink", c.downlink,
+    "codec of the step from one version to the next, for clients that have the one before; empty = "
+    "whole versions only");
 }
 
 }  // namespace fennec

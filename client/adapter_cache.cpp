@@ -41,6 +41,13 @@ std::optional<ParameterSet> AdapterCache::load(AdapterVersion version, const std
   return std::move(*adapter);
 }
 
+std::optional<ParameterSet> AdapterCache::load(AdapterVersion version, const LayoutPtr& layout) const {
+  if (!std::filesystem::exists(file_of(version))) return std::nullopt;
+  auto adapter = parse_adapter(read_binary_file(file_of(version)), layout);
+  if (!adapter) return std::nullopt;
+  return std::move(*adapter);
+}
+
 void AdapterCache::store(AdapterVersion version, std::span<const std::byte> bytes) const {
   write_file_atomically(file_of(version), bytes, 0600);
   for (const auto& entry : std::filesystem::directory_iterator(dir_)) {

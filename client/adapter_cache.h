@@ -22,6 +22,9 @@ class AdapterCache {
   /// Nothing when absent, damaged or another file than the digest names.
   std::optional<ParameterSet> load(AdapterVersion version, const std::string& sha256_hex,
                                    const LayoutPtr& layout) const;
+  /// What reads as a version of this layout, whatever its digest; for the next one to be made from,
+  /// which has one.
+  std::optional<ParameterSet> load(AdapterVersion version, const LayoutPtr& layout) const;
   void store(AdapterVersion version,
              std::span<const std::byte> bytes) const;  ///< atomic; throws IoError
 

@@ -1,7 +1,9 @@
 #pragma once
 #include <functional>
+#include <memory>
 #include <optional>
 
+#include "aggregation/codec.h"
 #include "client/adapter_cache.h"
 #include "configs/experiment.h"
 #include "core/error.h"
@@ -10,7 +12,9 @@
 namespace fennec {
 
 /// Gets the adapter of a plan: from the disk, from the seed (version 0), or from the coordinator in
-/// chunks. Sans-IO but for the cache. Io thread only.
+/// chunks: the step from the version before, when the plan has one and that version is at hand, else
+/// the whole version. Whatever way, the version has the digest that the plan names. Sans-IO but for the
+/// cache. Io thread only.
 class AdapterFetch {
  public:
   /// @param version_0  makes the adapter that every run with this experiment begins with
@@ -31,17 +35,25 @@ class AdapterFetch {
     std::optional<BulkRequest> request;
     std::optional<ParameterSet> adapter;  ///< set when the last chunk came
   };
-  /// An error means that the transfer has been given up.
+  /// An error means that the transfer has been given up. A step that does not lead to the version is
+  /// followed by the whole version.
   Result<Progress> accept(const BulkChunk& chunk, std::span<const std::byte> payload);
 
  private:
   Result<std::optional<ParameterSet>> seeded(const RoundPlan& plan) const;
+  bool can_step(const RoundPlan& plan);  ///< and has the version before in before_
+  void start(const char* kind, std::int64_t bytes, const std::string& sha256);
+  void start_whole() { start("adapter", plan_.adapter_bytes, plan_.adapter_sha256); }
+  Result<ParameterSet> whole(std::span<const std::byte> bytes) const;
+  Result<ParameterSet> stepped(std::span<const std::byte> bytes) const;
 
   const Experiment& experiment_;
   LayoutPtr layout_;
   std::function<ParameterSet()> version_0_;
   AdapterCache cache_;
+  std::unique_ptr<UpdateCodec> step_codec_;  ///< null: the run has no steps
   RoundPlan plan_;
+  ParameterSet before_;  ///< not empty: the step from it is under way
   std::optional<BulkReceiver> receiver_;
   int faults_ = 0;
 };

@@ -177,6 +177,20 @@ std::string optimizer_problem(const AggregationConfig& c) {
   return "";
 }
 
+/// What a step leaves out of a version no later one would bring.
+std::string downlink_problem(const AggregationConfig& c) {
+  if (c.downlink.empty()) return "";
+  const Result<CodecSpec> codec = parse_codec(c.downlink);
+  if (!codec) return "aggregation.downlink: " + codec.error().message;
+  if (codec->keeps_error())
+    return "aggregation.downlink '" + c.downlink +
+           "' leaves out what no later version brings; use bf16, int8 or int4, and zstd";
+  if (c.strategy == "scaffold")
+    return "aggregation.downlink cannot go with aggregation.strategy scaffold, whose control variates "
+           "would gather rounding errors";
+  return "";
+}
+
 }  // namespace
 
 std::vector<std::string> aggregation_problems(const Experiment& experiment) {
@@ -189,6 +203,7 @@ std::vector<std::string> aggregation_problems(const Experiment& experiment) {
     out.push_back("aggregation.rule." + problem);
   if (const Result<CodecSpec> codec = parse_codec(c.codec); !codec)
     out.push_back("aggregation.codec: " + codec.error().message);
+  out.push_back(downlink_problem(c));
   std::erase(out, "");
   return out;
 }

@@ -22,6 +22,8 @@ constexpr const char* kTrained =
     "trained.safetensors";  // what travels, where it is less than PEFT's file (a frozen half) or more
 constexpr const char* kMoments = "server_optimizer.safetensors";
 
+constexpr const char* kStep = "step.bin";
+
 std::string moment_prefix(std::size_t index) { return fmt::format("moment.{}.", index); }
 
 ParameterSet arrange(const Safetensors& file, const LayoutPtr& layout, const std::string& prefix,
@@ -64,10 +66,13 @@ fs::path AdapterStore::directory(AdapterVersion version) const {
 }
 
 AdapterStore::Stored AdapterStore::write(AdapterVersion version, const ParameterSet& adapter,
-                                         const std::vector<const ParameterSet*>& moments) {
+                                         const std::vector<const ParameterSet*>& moments,
+                                         std::span<const std::byte> step) {
   const fs::path dir = directory(version);
   fs::create_directories(dir);
   fs::remove(dir / kMoments);
+  fs::remove(dir / kStep);
+  if (!step.empty()) write_file_atomically(dir / kStep, step);
   if (!moments.empty()) {
     std::vector<TensorView> tensors;
     for (std::size_t i = 0; i < moments.size(); ++i)
@@ -105,6 +110,11 @@ std::vector<ParameterSet> AdapterStore::read_moments(AdapterVersion version) con
 
 std::vector<std::byte> AdapterStore::file_bytes(AdapterVersion version) const {
   return read_binary_file(travelling_file(version));
+}
+
+std::vector<std::byte> AdapterStore::step_bytes(AdapterVersion version) const {
+  const fs::path file = directory(version) / kStep;
+  return fs::exists(file) ? read_binary_file(file) : std::vector<std::byte>();
 }
 
 void AdapterStore::remove_after(AdapterVersion version) {

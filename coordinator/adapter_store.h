@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,11 +29,13 @@ class AdapterStore {
     std::string sha256;
   };
   /// On disk when it returns; an earlier attempt at this version is replaced.
+  /// @param step  encoded, from the version before; empty: there is none
   Stored write(AdapterVersion version, const ParameterSet& adapter,
-               const std::vector<const ParameterSet*>& moments);
+               const std::vector<const ParameterSet*>& moments, std::span<const std::byte> step = {});
   ParameterSet read(AdapterVersion version) const;  ///< throws IoError naming file and tensor
   std::vector<ParameterSet> read_moments(AdapterVersion version) const;  ///< empty when it has none
   std::vector<std::byte> file_bytes(AdapterVersion version) const;  ///< the file that clients fetch
+  std::vector<std::byte> step_bytes(AdapterVersion version) const;  ///< empty when it has none
   void remove_after(AdapterVersion version);  ///< left behind by a commit that never happened
   std::filesystem::path directory(AdapterVersion version) const;
   const LayoutPtr& layout() const { return layout_; }

@@ -27,6 +27,8 @@ struct Commit {
   ParameterSet adapter;  ///< the new version
   RoundRecord record;    ///< without adapter_bytes, adapter_sha256 and bytes_down, which the host knows
   std::vector<std::pair<ClientId, Error>> dropped;  ///< contributors that were not folded, and why
+  /// The encoded step from the version before (Downlink); empty: the version goes down whole.
+  std::vector<std::byte> step = {};
   bool empty = false;  ///< nothing to commit: nobody is left, and `adapter` is the base
 };
 

@@ -24,12 +24,12 @@ std::string update_transfer(RoundId round) { return fmt::format("update/{}", rou
 
 std::string vector_transfer(const SecureVector& offer) { return "masked/" + offer.payload_sha256; }
 
-std::optional<AdapterVersion> adapter_of(const std::string& transfer) {
-  constexpr std::string_view kPrefix = "adapter/";
-  if (!transfer.starts_with(kPrefix)) return std::nullopt;
+/// The version that a transfer of this kind names.
+std::optional<AdapterVersion> version_of(const std::string& transfer, std::string_view prefix) {
+  if (!transfer.starts_with(prefix)) return std::nullopt;
   AdapterVersion version;
   const char* end = transfer.data() + transfer.size();
-  const auto parsed = std::from_chars(transfer.data() + kPrefix.size(), end, version.value);
+  const auto parsed = std::from_chars(transfer.data() + prefix.size(), end, version.value);
   return parsed.ec == std::errc() && parsed.ptr == end ? std::optional(version) : std::nullopt;
 }
 
@@ -66,8 +66,9 @@ void Gateway::reject(const ClientId& client, RoundId round, const Error& error) 
   send(client, UpdateRejected{round, error.code, error.message});
 }
 
-void Gateway::serve_adapter(AdapterVersion version, std::vector<std::byte> file) {
-  adapters_[version] = std::move(file);
+void Gateway::serve_adapter(AdapterVersion version, std::vector<std::byte> file,
+                            std::vector<std::byte> step) {
+  adapters_[version] = {std::move(file), std::move(step)};
   while (adapters_.size() > adapters_kept_) adapters_.erase(adapters_.begin());
 }
 
@@ -191,16 +192,25 @@ void Gateway::on_vector_chunk(const ClientId& client, const BulkChunk& chunk,
 
 // ---- bulk transfer
 
+const std::vector<std::byte>* Gateway::served(const std::string& transfer) const {
+  for (const auto& [prefix, part] :
+       {std::pair("adapter/", &Served::file), std::pair("step/", &Served::step)})
+    if (const std::optional<AdapterVersion> version = version_of(transfer, prefix))
+      if (const auto found = adapters_.find(*version);
+          found != adapters_.end() && !(found->second.*part).empty())
+        return &(found->second.*part);
+  return nullptr;
+}
+
 void Gateway::on(const ClientId& client, const BulkRequest& request) {
-  const std::optional<AdapterVersion> version = adapter_of(request.transfer);
-  const auto found = version ? adapters_.find(*version) : adapters_.end();
-  if (found == adapters_.end())
+  const std::vector<std::byte>* bytes = served(request.transfer);
+  if (bytes == nullptr)
     return complain(client,
                     Error{ErrorCode::kNotFound,
                           fmt::format("asked for '{:.32}', which is not served", request.transfer)});
   BulkRequest bounded = request;
   bounded.chunks = std::min(bounded.chunks, kMostChunksAtOnce);
-  const BulkSender sender(request.transfer, found->second, transport_.chunk_bytes);
+  const BulkSender sender(request.transfer, *bytes, transport_.chunk_bytes);
   const Result<std::int64_t> sent =
       sender.answer(bounded, [&](Frame chunk) { return link_.send(client, std::move(chunk)); });
   if (!sent) return complain(client, sent.error());

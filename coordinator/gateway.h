@@ -43,8 +43,8 @@ class Gateway {
   void complain(const ClientId& client, const Error& error);  ///< counted against it, and logged
   /// The bytes of an update that has been announced by UpdateArrived.
   std::vector<std::byte> take_update(const ClientId& client);
-  void serve_adapter(AdapterVersion version,
-                     std::vector<std::byte> file);                   ///< and the few before it
+  /// And the few before it.  @param step  encoded, from the version before; may be empty
+  void serve_adapter(AdapterVersion version, std::vector<std::byte> file, std::vector<std::byte> step);
   void keep_adapters(std::size_t count) { adapters_kept_ = count; }  ///< 2 unless told
   void revoke(const ClientId& client);
 
@@ -52,6 +52,9 @@ class Gateway {
   std::int64_t payload_bytes_sent() const { return payload_bytes_sent_; }
 
  private:
+  struct Served {
+    std::vector<std::byte> file, step;
+  };
   struct Fetch {
     UpdateOffer offer;
     BulkReceiver receiver;
@@ -70,6 +73,8 @@ class Gateway {
     FaultCount faults;
   };
 
+  /// The bytes of "adapter/<version>" or "step/<version>"; null when they are not served.
+  const std::vector<std::byte>* served(const std::string& transfer) const;
   void on_frame(const ClientId& client, Frame frame);
   void on_lost(const ClientId& client);
   void on(const ClientId& client, const Hello& hello);
@@ -96,7 +101,7 @@ class Gateway {
   Sink sink_;
   RefusalSink refused_;
   std::map<ClientId, Session> sessions_;
-  std::map<AdapterVersion, std::vector<std::byte>> adapters_;
+  std::map<AdapterVersion, Served> adapters_;
   std::size_t adapters_kept_ = 2;
   std::int64_t payload_bytes_sent_ = 0;
   ServerLink link_;  ///< last: its events use the rest

@@ -200,6 +200,7 @@ void RoundEngine::on(const RoundCommitted& event) {
   round_.reset();
   state_ = RunState{
       event.version, event.adapter_bytes, event.adapter_sha256, event.round, false, {}, {}, {}};
+  state_.step = event.step;
   if (evaluation_due()) carried_.clear();  // everyone is asked, and stops training for it
   next_step();
   replay();
@@ -312,7 +313,9 @@ RoundPlan RoundEngine::current_plan(const ClientId& client, PlanKind kind) const
           state_.adapter_bytes,
           state_.adapter_sha256,
           plan_seed(client, id, kind),
-          0};
+          0,
+          state_.step.bytes,
+          state_.step.sha256};
 }
 
 std::uint64_t RoundEngine::plan_seed(const ClientId& client, RoundId round, PlanKind kind) const {

@@ -65,6 +65,7 @@ struct RoundCommitted {  ///< adapter version and record are on disk
   std::int64_t adapter_bytes;
   std::string adapter_sha256;
   std::vector<ParticipantRecord> participants{};
+  StepFile step{};
 };
 struct CommitFailed {  ///< no contributor was left; the round as the ledger has it now
   RoundId round;

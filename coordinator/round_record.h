@@ -69,6 +69,12 @@ struct RoundRecord {
   double epsilon = std::numeric_limits<double>::quiet_NaN();
 };
 
+/// The encoded step from the version before (coordinator/downlink.h), as plans announce it.
+struct StepFile {
+  std::int64_t bytes = 0;  ///< 0: there is none
+  std::string sha256 = {};
+};
+
 /// A federated evaluation, pooled over the clients that answered.
 struct EvaluationRecord {
   RoundId after_round;

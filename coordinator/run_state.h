@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "coordinator/client_history.h"
+#include "coordinator/round_record.h"
 #include "core/ids.h"
 #include "transport/messages.h"
 
@@ -22,6 +23,7 @@ struct RunState {
       stored;                 ///< updates of the open round already acknowledged or on disk
   ClientHistory history{};    ///< of the committed rounds
   std::int64_t openings = 0;  ///< of the open round, this one included
+  StepFile step{};            ///< to `version`
 };
 
 }  // namespace fennec

@@ -20,6 +20,7 @@ RunStore::RunStore(const RunDirectory& run, StepHook before_step)
       updates_dir_(run.updates()),
       aggregator_(make_aggregator(experiment_.aggregation)),
       optimizer_(make_server_optimizer(experiment_.aggregation)),
+      downlink_(experiment_),
       noise_keys_(run.keys()) {
   if (ledger_.identity().experiment_hash != experiment_hash(experiment_))
     throw IoError(run.experiment().string() +
@@ -152,11 +153,12 @@ std::optional<RoundRecord> RunStore::commit(const CommitSums& action, std::int64
 }
 
 RoundRecord RunStore::keep(Commit commit) {
+  downlink_.encode(commit, adapter_);
   RoundRecord& record = commit.record;
   record.reopened = ledger_.reopened(record.round);
   step("write adapter");
   const AdapterStore::Stored stored =
-      adapters_.write(record.version, commit.adapter, optimizer_->state());
+      adapters_.write(record.version, commit.adapter, optimizer_->state(), commit.step);
   record.adapter_bytes = stored.bytes;
   record.adapter_sha256 = stored.sha256;
   step("record commit");

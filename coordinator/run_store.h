@@ -9,6 +9,7 @@
 #include "configs/experiment.h"
 #include "coordinator/adapter_store.h"
 #include "coordinator/commit.h"
+#include "coordinator/downlink.h"
 #include "coordinator/ledger.h"
 #include "coordinator/noise_keys.h"
 #include "coordinator/privacy_account.h"
@@ -69,6 +70,7 @@ class RunStore {
   std::filesystem::path updates_dir_;
   std::unique_ptr<Aggregator> aggregator_;
   std::unique_ptr<ServerOptimizer> optimizer_;
+  Downlink downlink_;
   NoiseKeys noise_keys_;
   std::optional<PrivacyAccount> privacy_;
   ParameterSet adapter_;  ///< the current version

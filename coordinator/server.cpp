@@ -21,7 +21,7 @@ constexpr auto kFarewell =
 
 struct Committed {
   std::optional<RoundRecord> record;  ///< none: the round opens again as `open` says
-  std::vector<std::byte> adapter_file;
+  std::vector<std::byte> adapter_file, step;
   RunState open;
 };
 
@@ -199,30 +199,34 @@ void Server::commit(const Action& action) {
   const std::int64_t bytes_down = sent - std::exchange(bytes_down_before_, sent);
   on_disk(
       [action, bytes_down, rejected = rejected_](RunStore& store) {
-        Committed made{store.commit(action, bytes_down, rejected), {}, {}};
-        if (made.record)
+        Committed made{store.commit(action, bytes_down, rejected), {}, {}, {}};
+        if (made.record) {
           made.adapter_file = store.adapters().file_bytes(made.record->version);
-        else
+          made.step = store.adapters().step_bytes(made.record->version);
+        } else {
           made.open = store.ledger().run_state();
+        }
         return made;
       },
       [this, action, bytes_down, counted = rejected_.size()](Committed made) {
         if (made.record) {
           rejected_.erase(rejected_.begin(), rejected_.begin() + static_cast<std::ptrdiff_t>(counted));
-          return committed(*made.record, std::move(made.adapter_file));
+          return committed(*made.record, std::move(made.adapter_file), std::move(made.step));
         }
         bytes_down_before_ -= bytes_down;  // counted with the commit that comes
         handle(CommitFailed{action.round, made.open.open_cohort, made.open.stored});
       });
 }
 
-void Server::committed(const RoundRecord& record, std::vector<std::byte> adapter_file) {
+void Server::committed(const RoundRecord& record, std::vector<std::byte> adapter_file,
+                       std::vector<std::byte> step) {
   progress_.reset();
-  gateway_->serve_adapter(record.version, std::move(adapter_file));
+  const StepFile announced = step_file(step);
+  gateway_->serve_adapter(record.version, std::move(adapter_file), std::move(step));
   journal_.round_committed(record);
   write_report();
   handle(RoundCommitted{record.round, record.version, record.adapter_bytes, record.adapter_sha256,
-                        record.participants});
+                        record.participants, announced});
 }
 
 void Server::perform(const RecordEvaluation& action) {

@@ -76,7 +76,8 @@ class Server {
   /// RunStore::commit() of it on the disk thread, then what comes of it.
   template <class Action>
   void commit(const Action& action);
-  void committed(const RoundRecord& record, std::vector<std::byte> adapter_file);
+  void committed(const RoundRecord& record, std::vector<std::byte> adapter_file,
+                 std::vector<std::byte> step);
   void write_report();
   void every_second();
   void apply_clients(const std::vector<EnrolledClient>& clients);

@@ -1,4 +1,6 @@
 // What a server reads and makes before its loop runs.
+#include <utility>
+
 #include "coordinator/server.h"
 #include "core/files.h"
 #include "core/log.h"
@@ -32,6 +34,8 @@ CohortRule Server::cohort_rule() const {
 
 void Server::start() {
   RunState state = store_.ledger().run_state();
+  std::vector<std::byte> step = store_.adapters().step_bytes(state.version);
+  state.step = step_file(step);
   for (const RoundRecord& record : store_.ledger().rounds())
     state.history.committed(record.round, record.participants);
   journal_.restore(store_.ledger().rounds(), store_.ledger().evaluations());
@@ -48,7 +52,7 @@ void Server::start() {
       });
   if (experiment_.rounds.buffer_size > 0)  // a device may still begin with a plan of a while ago
     gateway_->keep_adapters(static_cast<std::size_t>(experiment_.rounds.max_staleness) + 2);
-  gateway_->serve_adapter(state.version, store_.adapters().file_bytes(state.version));
+  gateway_->serve_adapter(state.version, store_.adapters().file_bytes(state.version), std::move(step));
   engine_ = std::make_unique<RoundEngine>(
       affordable_rounds(state.last_committed), to_yaml(experiment_), identity_.run_id,
       Seed(experiment_.seed), clock_, state, cohort_rule(),

@@ -41,6 +41,7 @@ VirtualCoordinator::VirtualCoordinator(const Experiment& experiment, const std::
               around_.queue.clock(), RunState{}, cohort_rule(experiment, seed_), std::move(secure)),
       aggregator_(make_aggregator(experiment.aggregation)),
       optimizer_(make_server_optimizer(experiment.aggregation)),
+      downlink_(experiment),
       travel_(travel_of(experiment.aggregation)),
       versions_kept_(versions_kept(experiment.rounds)) {
   adapters_.emplace(AdapterVersion{0}, std::make_shared<const ParameterSet>(std::move(initial)));
@@ -160,6 +161,7 @@ void VirtualCoordinator::perform(const CommitSums& action) {
 }
 
 void VirtualCoordinator::committed(Commit commit, double wall_s) {
+  downlink_.encode(commit, *adapter());
   const std::vector<std::byte> file = adapter_file_bytes(commit.adapter);
   commit.record.adapter_bytes = static_cast<std::int64_t>(file.size());
   commit.record.adapter_sha256 = to_hex(sha256(file));
@@ -171,7 +173,8 @@ void VirtualCoordinator::committed(Commit commit, double wall_s) {
                     std::make_shared<const ParameterSet>(std::move(commit.adapter)));
   if (adapters_.size() > versions_kept_) adapters_.erase(adapters_.begin());
   feed(RoundCommitted{commit.record.round, commit.record.version, commit.record.adapter_bytes,
-                      commit.record.adapter_sha256, commit.record.participants});
+                      commit.record.adapter_sha256, commit.record.participants,
+                      step_file(commit.step)});
   around_.committed(commit.record);
 }
 

@@ -11,6 +11,7 @@
 #include "aggregation/aggregator.h"
 #include "configs/experiment.h"
 #include "coordinator/commit.h"
+#include "coordinator/downlink.h"
 #include "coordinator/privacy_account.h"
 #include "coordinator/private_mean.h"
 #include "coordinator/round_engine.h"
@@ -89,6 +90,7 @@ class VirtualCoordinator {
   RoundEngine engine_;
   std::unique_ptr<Aggregator> aggregator_;
   std::unique_ptr<ServerOptimizer> optimizer_;
+  Downlink downlink_;
   Travel travel_;
   std::size_t versions_kept_;
   RoundId open_;                          ///< the open round

@@ -60,9 +60,9 @@ void VirtualDevice::perform(const SendMessage& action) { around_.send(device_, a
 void VirtualDevice::perform(const PrepareAdapter& action) {
   const AdapterVersion version = action.plan.version;
   if (version == cached_) return later(Duration{0}, [this, version] { handle(AdapterReady{version}); });
-  const double transfer_s =
-      static_cast<double>(action.plan.adapter_bytes) / device_.downlink_bytes_per_s;
-  const std::int64_t bytes = action.plan.adapter_bytes;
+  const bool by_step = action.plan.step_bytes > 0 && cached_.value == version.value - 1;
+  const std::int64_t bytes = by_step ? action.plan.step_bytes : action.plan.adapter_bytes;
+  const double transfer_s = static_cast<double>(bytes) / device_.downlink_bytes_per_s;
   later(2 * device_.latency + from_seconds(transfer_s), [this, version, bytes] {
     cached_ = version;
     around_.downloaded(device_, bytes);

@@ -9,7 +9,8 @@ namespace fennec {
 // The one list of what each message carries: writer, reader and docs/protocol.md follow it. A visitor
 // has text(name, value, max_bytes), lines (text that may hold newlines), digest(name, value,
 // may_be_empty), integer(name, value, max), word(name, value), real(name, value, max), metrics(name,
-// value), code(name, value), kind(name, value).
+// value), code(name, value), kind(name, value), and optional_integer and optional_digest, which are
+// absent when 0 or empty.
 
 inline constexpr std::size_t kMaxNameBytes = 128;
 inline constexpr std::size_t kMaxReasonBytes = 1024;
@@ -102,6 +103,8 @@ void wire_fields(V& v, RoundPlan& m) {
   v.digest("adapter_sha256", m.adapter_sha256, true);
   v.word("seed", m.seed);
   v.real("deadline_s", m.deadline_s, kMaxSeconds);
+  v.optional_integer("step_bytes", m.step_bytes, kMaxCount);
+  v.optional_digest("step_sha256", m.step_sha256);
 }
 
 template <class V>

@@ -98,15 +98,18 @@ struct Welcome {
 enum class PlanKind { kTrain, kEvaluate };
 
 /// The task of a round. The adapter (PEFT-layout safetensors) is fetched as bulk transfer
-/// "adapter/<version>" unless the client has it already; version 0 is made locally from the seed.
+/// "adapter/<version>" unless the client has it already; version 0 is made locally from the seed. A
+/// client that has the version before may fetch "step/<version>" instead.
 struct RoundPlan {
   RoundId round;
   PlanKind kind = PlanKind::kTrain;
   AdapterVersion version;
   std::int64_t adapter_bytes = 0;
   std::string adapter_sha256;
-  std::uint64_t seed = 0;  ///< key of this client's random draws in this round
-  double deadline_s = 0;   ///< seconds left
+  std::uint64_t seed = 0;        ///< key of this client's random draws in this round
+  double deadline_s = 0;         ///< seconds left
+  std::int64_t step_bytes = 0;   ///< 0: there is no step
+  std::string step_sha256 = {};  ///< of its bytes
 };
 
 struct UpdateAccepted {
@@ -153,7 +156,7 @@ inline constexpr std::size_t kMostSecureFrameBytes = std::size_t{1} << 20;
 
 /// The receiver asks for `chunks` chunks from `offset` on.
 struct BulkRequest {
-  std::string transfer;  ///< "adapter/7", "update/3" or "masked/<digest>"
+  std::string transfer;  ///< "adapter/7", "step/7", "update/3" or "masked/<digest>"
   std::int64_t offset = 0;
   int chunks = 1;
 };

@@ -67,6 +67,12 @@ class HeaderWriter {
   void integer(const char* name, const T& value, std::int64_t) {
     out_[name] = value;
   }
+  void optional_integer(const char* name, std::int64_t value, std::int64_t) {
+    if (value != 0) out_[name] = value;
+  }
+  void optional_digest(const char* name, const std::string& value) {
+    if (!value.empty()) out_[name] = value;
+  }
   void word(const char* name, std::uint64_t value) { out_[name] = value; }
   void real(const char* name, double value, double) { out_[name] = value; }
   void metrics(const char* name, const MetricList& list) {
@@ -148,6 +154,12 @@ class HeaderReader {
     const auto n = field->get<std::uint64_t>();
     if (n > static_cast<std::uint64_t>(max)) return refuse(name, "is above " + std::to_string(max));
     value = static_cast<T>(n);
+  }
+  void optional_integer(const char* name, std::int64_t& value, std::int64_t max) {
+    if (in_.contains(name)) integer(name, value, max);
+  }
+  void optional_digest(const char* name, std::string& value) {
+    if (in_.contains(name)) digest(name, value, false);
   }
   void word(const char* name, std::uint64_t& value) {
     const json* field = find(name);

@@ -12,6 +12,7 @@
 #include "core/files.h"
 #include "core/lora_layout.h"
 #include "core/safetensors.h"
+#include "tests/support/fetched.h"
 #include "tests/support/temp_dir.h"
 
 using namespace fennec;
@@ -125,23 +126,7 @@ TEST_CASE("version 0 comes from the seed, later ones in chunks and then from the
   const auto begun = fetch.begin(plan);
   REQUIRE(begun);
   CHECK_FALSE(*begun);
-  const BulkSender sender("adapter/3", file, 100);
-  std::optional<BulkRequest> request = fetch.request();
-  std::optional<ParameterSet> adapter;
-  while (request) {
-    std::vector<Frame> frames;
-    REQUIRE(sender.answer(*request, [&](Frame frame) {
-      frames.push_back(std::move(frame));
-      return true;
-    }));
-    request.reset();
-    for (const Frame& frame : frames) {
-      auto progress = fetch.accept(std::get<BulkChunk>(frame.message), frame.payload);
-      REQUIRE(progress);
-      if (progress->request) request = progress->request;
-      if (progress->adapter) adapter = std::move(progress->adapter);
-    }
-  }
+  const std::optional<ParameterSet> adapter = test::fetched(fetch, {{"adapter/3", file}});
   REQUIRE(adapter);
   CHECK_FALSE(fetch.active());
   const auto cached = fetch.begin(plan);

@@ -108,6 +108,11 @@ TEST_CASE("aggregation: what cannot be is refused by name, with the reason") {
        "aggregation.strategy 'scaffold' is not a plain mean");
   says(sgd + "}\nprivacy: {secagg: {mode: honest}}",
        "aggregation.strategy 'scaffold' weighs by what devices tell of themselves");
+  says(sgd + ", downlink: int8}", "aggregation.downlink cannot go with aggregation.strategy scaffold");
+  says("aggregation: {downlink: topk+int8}", "aggregation.downlink 'topk+int8' leaves out");
+  says("aggregation: {downlink: int9}", "aggregation.downlink: unknown codec stage 'int9'");
+  CHECK(parse_experiment("aggregation: {downlink: bf16+zstd}", "x.yaml").aggregation.downlink ==
+        "bf16+zstd");
   says("aggregation: {robust: fedavg}", "aggregation.robust: unknown rule 'fedavg'; known: median");
   says("aggregation: {robust: krum, rule: {byzantine: 1}}\nrounds: {cohort_size: 4}",
        "rounds.cohort_size must be at least 5 for krum with aggregation.rule.byzantine 1, is 4");

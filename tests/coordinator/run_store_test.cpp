@@ -120,6 +120,10 @@ TEST_CASE("run store: so it is with control variates, which belong to the versio
   check_crashes(use_scaffold);
 }
 
+TEST_CASE("run store: so it is with steps that are rounded for the downlink") {
+  check_crashes([](Experiment& experiment) { experiment.aggregation.downlink = "int4+zstd"; });
+}
+
 TEST_CASE("run store: control variates are fetched with a version, and PEFT's file has none") {
   const TempDir dir;
   write_tiny_base(dir / "base");

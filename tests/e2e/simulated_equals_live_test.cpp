@@ -72,6 +72,11 @@ TEST_CASE("so it does with halves in turn and a codec that keeps what it leaves 
   check_twins("{rank: 4}", "{strategy: rolora, codec: \"topk(0.1)+int8+zstd\"}");
 }
 
+TEST_CASE("so it does with versions that go down as steps") {
+  FENNEC_NEEDS_SHARED("pretrained/stories260K");
+  check_twins("{rank: 4}", "{strategy: rolora, downlink: int4+zstd, codec: int8}");
+}
+
 TEST_CASE("so it does when only half of the adapter is trained and travels") {
   FENNEC_NEEDS_SHARED("pretrained/stories260K");
   check_twins("{rank: 4, method: ffa_lora}", "{server_optimizer: fedavgm, server_momentum: 0.5}");

@@ -81,6 +81,30 @@ TEST_CASE("time is latency, bytes over bandwidth and tokens over speed") {
         doctest::Approx(0.7 + first + second + 0.9 + adapter_bytes / 2000).epsilon(1e-9));
 }
 
+TEST_CASE("a step goes down in place of a version to who has the one before") {
+  Experiment e = small_experiment();
+  e.rounds.cohort_size = 1;
+  const SimulationResult whole = run(e, 1);
+  e.aggregation.downlink = "int8";
+  const SimulationResult steps = run(e, 1);
+  CHECK_FALSE(same(whole.adapter, steps.adapter));
+  CHECK(same(steps.adapter, run(e, 1, 3).adapter));
+  for (std::size_t i = 1; i < steps.rounds.size(); ++i) {
+    CHECK(whole.rounds[i].bytes_down == whole.rounds[i - 1].adapter_bytes);
+    CHECK(steps.rounds[i].bytes_down > 0);
+    CHECK(steps.rounds[i].bytes_down < steps.rounds[i - 1].adapter_bytes);
+    CHECK(steps.rounds[i].wall_s < whole.rounds[i].wall_s);
+  }
+  double apart = 0, length = 0;
+  for (std::size_t i = 0; i < whole.adapter.size(); ++i) {
+    const auto a = static_cast<double>(whole.adapter.values()[i]),
+               b = static_cast<double>(steps.adapter.values()[i]);
+    apart += (a - b) * (a - b);
+    length += a * a;
+  }
+  CHECK(apart < 1e-4 * length);
+}
+
 TEST_CASE("the same seed gives the same bytes for any number of threads, another seed does not") {
   Experiment e = small_experiment();
   e.simulation.devices = 40;

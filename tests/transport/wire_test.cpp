@@ -18,37 +18,43 @@ namespace {
 const std::string kDigest(64, 'a');
 
 std::vector<Message> one_of_each() {
-  return {
-      Hello{kProtocol, "run-1", kDigest, 100, 1 << 30, 4},
-      UpdateOffer{{3},
-                  {2},
-                  "fp32",
-                  kDigest,
-                  10,
-                  999,
-                  20,
-                  1.5,
-                  {{"loss", 2.25}, {"har.accuracy", 0.5}},
-                  1 << 20,
-                  kDigest},
-      EvaluationReport{{3}, {2}, 10, 999, {{"har|a", -1.0}}},
-      TrainingFailed{{4}, ErrorCode::kBudget, "out of time"},
-      Goodbye{},
-      Ping{},
-      Welcome{kProtocol, "run-1", "name: x\nseed: 1\n", {7}},
-      RoundPlan{
-          {5}, PlanKind::kEvaluate, {4}, 4096, kDigest, std::numeric_limits<std::uint64_t>::max(), 600},
-      UpdateAccepted{{5}, kDigest},
-      UpdateRejected{{5}, ErrorCode::kNumeric, "not finite"},
-      Wait{2.5},
-      Finished{{9}},
-      Refused{ErrorCode::kMismatch, "other base model"},
-      Pong{},
-      BulkRequest{"update/5", 262144, 4},
-      BulkChunk{"update/5", 262144, 1 << 20},
-      SecureReady{{5}, {4}, std::numeric_limits<std::uint64_t>::max()},
-      SecureVector{{5}, 1 << 22, kDigest},
-      SecureFrame{{5}}};
+  return {Hello{kProtocol, "run-1", kDigest, 100, 1 << 30, 4},
+          UpdateOffer{{3},
+                      {2},
+                      "fp32",
+                      kDigest,
+                      10,
+                      999,
+                      20,
+                      1.5,
+                      {{"loss", 2.25}, {"har.accuracy", 0.5}},
+                      1 << 20,
+                      kDigest},
+          EvaluationReport{{3}, {2}, 10, 999, {{"har|a", -1.0}}},
+          TrainingFailed{{4}, ErrorCode::kBudget, "out of time"},
+          Goodbye{},
+          Ping{},
+          Welcome{kProtocol, "run-1", "name: x\nseed: 1\n", {7}},
+          RoundPlan{{5},
+                    PlanKind::kEvaluate,
+                    {4},
+                    4096,
+                    kDigest,
+                    std::numeric_limits<std::uint64_t>::max(),
+                    600,
+                    1024,
+                    kDigest},
+          UpdateAccepted{{5}, kDigest},
+          UpdateRejected{{5}, ErrorCode::kNumeric, "not finite"},
+          Wait{2.5},
+          Finished{{9}},
+          Refused{ErrorCode::kMismatch, "other base model"},
+          Pong{},
+          BulkRequest{"update/5", 262144, 4},
+          BulkChunk{"update/5", 262144, 1 << 20},
+          SecureReady{{5}, {4}, std::numeric_limits<std::uint64_t>::max()},
+          SecureVector{{5}, 1 << 22, kDigest},
+          SecureFrame{{5}}};
 }
 
 std::vector<std::byte> cbor(const json& j) {
@@ -91,6 +97,26 @@ TEST_CASE("every message survives the wire") {
   const auto plan = std::get<RoundPlan>(*decode_header(encode_header(one_of_each()[7])));
   CHECK(plan.seed == std::numeric_limits<std::uint64_t>::max());
   CHECK(plan.kind == PlanKind::kEvaluate);
+  CHECK(plan.step_bytes == 1024);
+  CHECK(plan.step_sha256 == kDigest);
+}
+
+TEST_CASE("an optional field may be absent, but not be wrong") {
+  RoundPlan without = std::get<RoundPlan>(one_of_each()[7]);
+  without.step_bytes = 0;
+  without.step_sha256.clear();
+  const json header = parse(encode_header(without));
+  CHECK_FALSE(header.contains("step_bytes"));
+  CHECK_FALSE(header.contains("step_sha256"));
+  const auto plan = std::get<RoundPlan>(*decode_header(encode_header(without)));
+  CHECK(plan.step_bytes == 0);
+  CHECK(plan.step_sha256.empty());
+  json bad = header;
+  bad["step_bytes"] = -1;
+  CHECK(contains(fault_of(bad), "'step_bytes'"));
+  bad = header;
+  bad["step_sha256"] = "";
+  CHECK(contains(fault_of(bad), "'step_sha256'"));
 }
 
 TEST_CASE("every truncation is malformed") {
