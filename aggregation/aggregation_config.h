@@ -12,6 +12,8 @@ struct RuleConfig {
   double q = 0.1;
   double lipschitz = 500;
   int population = 0;
+  int absorb_every = 0;
+  int absorb_rank = 0;
 };
 
 template <class Visitor>
@@ -24,6 +26,10 @@ void fields(Visitor& v, RuleConfig& c) {
   v("q", c.q, "qfedavg: fairness exponent; 0 = every client counts the same");
   v("lipschitz", c.lipschitz, "qfedavg: L, one over the clients' step size");
   v("population", c.population, "scaffold: N, the devices that take part in the run in all");
+  v("absorb_every", c.absorb_every,
+    "rolora: rounds after which a frozen branch absorbs the adapter, which starts afresh; even; 0 = "
+    "never");
+  v("absorb_rank", c.absorb_rank, "rolora: rank of that branch; 0 = four times lora.rank");
 }
 
 /// Ranges; "" when all are well, else one message that begins with the key.
@@ -35,6 +41,13 @@ inline std::string rule_problem(const RuleConfig& c) {
   if (!(c.ridge >= 0)) return "ridge must be at least 0, is " + std::to_string(c.ridge);
   if (!(c.q >= 0)) return "q must be at least 0, is " + std::to_string(c.q);
   if (!(c.population >= 0)) return "population must be at least 0, is " + std::to_string(c.population);
+  if (!(c.absorb_every >= 0 && c.absorb_every % 2 == 0))
+    return "absorb_every must be an even number of rounds, so that both factors have had as many, or "
+           "0; "
+           "is " +
+           std::to_string(c.absorb_every);
+  if (!(c.absorb_rank >= 0 && c.absorb_rank <= 65536))
+    return "absorb_rank must be between 0 and 65536, is " + std::to_string(c.absorb_rank);
   if (!(c.lipschitz > 0)) return "lipschitz must be greater than 0, is " + std::to_string(c.lipschitz);
   return "";
 }

@@ -1,10 +1,8 @@
 #include "aggregation/control_variates.h"
 
-#include <string>
+#include <algorithm>
 #include <utility>
-#include <vector>
 
-#include "aggregation/strategy_config.h"
 #include "aggregation/travel.h"
 #include "core/error.h"
 #include "core/parameter_math.h"
@@ -13,8 +11,6 @@ namespace fennec {
 namespace {
 
 constexpr std::string_view kSuffix = ".control";
-
-std::string control_name(const std::string& tensor) { return tensor + std::string(kSuffix); }
 
 /// −Δ/τ in the way that both sides compute it.
 float move_per_step(float delta, double steps) {
@@ -31,21 +27,13 @@ void for_each_control(const ParameterLayout& layout, What what) {
 }  // namespace
 
 bool is_control(std::string_view tensor) { return tensor.ends_with(kSuffix); }
-
-ParameterSet first_version(const AggregationConfig& config, ParameterSet trained) {
-  const StrategyTraits* strategy = find_strategy(config.strategy);
-  if (strategy == nullptr || strategy->combining != Combining::kControlled) return trained;
-  std::vector<std::pair<std::string, std::vector<std::int64_t>>> tensors;
-  for (const ParameterEntry& entry : trained.layout()->entries())
-    tensors.emplace_back(entry.name, entry.shape);
-  for (const ParameterEntry& entry : trained.layout()->entries())
-    tensors.emplace_back(control_name(entry.name), entry.shape);
-  return scatter(std::move(trained), std::make_shared<const ParameterLayout>(std::move(tensors)));
-}
+std::string control_name(const std::string& tensor) { return tensor + std::string(kSuffix); }
 
 ParameterSet controls_of(const ParameterSet& version) {
+  const auto& entries = version.layout()->entries();
+  const auto is_one = [](const ParameterEntry& entry) { return is_control(entry.name); };
+  if (std::ranges::none_of(entries, is_one)) return {};
   const LayoutPtr trained = travelling_layout(version.layout(), Half::kBoth);
-  if (*trained == *version.layout()) return {};
   ParameterSet out(trained);
   for_each_control(*version.layout(), [&](const ParameterEntry& entry, const ParameterEntry& control) {
     std::ranges::copy(version.values(control), out.values(*trained->find(entry.name)).begin());

@@ -1,8 +1,8 @@
 #pragma once
 #include <cstdint>
+#include <string>
 #include <string_view>
 
-#include "aggregation/aggregation_config.h"
 #include "core/parameter_set.h"
 
 namespace fennec {
@@ -20,10 +20,7 @@ namespace fennec {
 
 /// Whether a tensor of a version is a control variate: fetched by clients, never sent by them.
 bool is_control(std::string_view tensor);
-
-/// Version 0 as the strategy wants it: the trained tensors and, where it keeps them, control variates
-/// of 0 after them. The layout of all versions.
-ParameterSet first_version(const AggregationConfig& config, ParameterSet trained);
+std::string control_name(const std::string& tensor);  ///< of a trained tensor
 
 /// d of a version, over the layout of the trained tensors; empty when it has none.
 ParameterSet controls_of(const ParameterSet& version);

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <utility>
 
-#include "aggregation/control_variates.h"
+#include "aggregation/version.h"
 #include "core/error.h"
 
 namespace fennec {
 
 bool travels(std::string_view tensor, Half half) {
-  if (is_control(tensor)) return false;
+  if (is_carried(tensor)) return false;
   if (half == Half::kA) return !tensor.ends_with(".lora_B.weight");
   if (half == Half::kB) return !tensor.ends_with(".lora_A.weight");
   return true;

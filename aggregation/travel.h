@@ -7,7 +7,7 @@
 namespace fennec {
 
 /// Whether a tensor is trained and sent when `half` travels: A's are not with kB, B's not with kA, and
-/// control variates never; what is none of these always is.
+/// what a version carries beside them never; what is none of these always is.
 bool travels(std::string_view tensor, Half half);
 
 /// The entries of `layout` that travel, in its order; `layout` itself when all do. With kBoth they are

@@ -8,8 +8,8 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include "aggregation/control_variates.h"
 #include "aggregation/travel.h"
+#include "aggregation/version.h"
 #include "client/adapter_fetch.h"
 #include "client/client_agent.h"
 #include "client/device_hello.h"

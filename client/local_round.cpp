@@ -4,6 +4,7 @@
 #include <stop_token>
 #include <utility>
 
+#include "aggregation/absorption.h"
 #include "aggregation/codec.h"
 #include "aggregation/travel.h"
 #include "client/device_control.h"
@@ -63,7 +64,8 @@ Result<TrainedUpdate> LocalRound::train(const RoundPlan& plan, const ParameterSe
   hooks.correction = control.correction();
   const LayoutPtr layout = travelling_layout(version.layout(), Half::kBoth);
   ParameterSet trained = gather(version, layout);
-  Trainer trainer(model_, experiment_.lora, experiment_.train, frozen_);
+  const ParameterSet branch = absorbed_of(version);
+  Trainer trainer(model_, experiment_.lora, experiment_.train, branch.empty() ? frozen_ : branch);
   const auto report = trainer.train(trained, train_, Seed(plan.seed), hooks);
   if (!report) return tl::unexpected<Error>(report.error());
   ParameterSet& delta = trained;
@@ -111,7 +113,8 @@ TrainedUpdate LocalRound::encode(const RoundPlan& plan, const ParameterSet& delt
   // The noise of local privacy is meant to stand out of the clip.
   const double limit = experiment_.privacy.dp.is_local() ? 0 : device_clip_norm(experiment_.privacy);
   const bool has_error = codec->keeps_error() && memory != nullptr && !memory->values.empty() &&
-                         plan.round.value - memory->round.value <= kMostRounds;
+                         plan.round.value - memory->round.value <= kMostRounds &&
+                         !absorbed_between(experiment_.aggregation, memory->round, plan.round);
   ParameterSet left_out = has_error ? gather(memory->values, part) : ParameterSet();
   TrainedUpdate update;
   update.payload = encode_with_feedback(*codec, gather(delta, part), left_out, seeds,
@@ -148,8 +151,9 @@ Result<EvaluationReport> LocalRound::evaluate(const RoundPlan& plan, const Param
   options.max_tokens = static_cast<std::size_t>(experiment_.train.max_sequence_tokens);
   options.stop = stop;
   ParameterSet attached = gather(version, travelling_layout(version.layout(), Half::kBoth));
+  const ParameterSet branch = absorbed_of(version);
   const AdapterAttachment attachment(model_, attached, attached_config(experiment_.lora),
-                                     /*trainable=*/false, frozen_);
+                                     /*trainable=*/false, branch.empty() ? frozen_ : branch);
   report.num_examples = static_cast<std::int64_t>(data_.test.size());
   report.metrics = fennec::evaluate(model_, tokenizer_, data_.test, options).to_sums();
   report.supervised_tokens = scored_tokens(report.metrics);

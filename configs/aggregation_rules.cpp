@@ -177,6 +177,23 @@ std::string optimizer_problem(const AggregationConfig& c) {
   return "";
 }
 
+/// A frozen branch absorbs the products of an adapter all of whose pairs have one rank.
+std::string absorption_problem(const Experiment& e) {
+  const RuleConfig& rule = e.aggregation.rule;
+  if (rule.absorb_every == 0)
+    return rule.absorb_rank == 0 ? ""
+                                 : "aggregation.rule.absorb_rank is of no use without absorb_every";
+  if (e.aggregation.strategy != "rolora")
+    return "aggregation.rule.absorb_every goes with aggregation.strategy rolora, which is " +
+           e.aggregation.strategy;
+  const LoraConfig& lora = e.lora;
+  if ((lora.method != "lora" && lora.method != "lora_plus") || !lora.modules_to_save.empty() ||
+      !lora.rank_pattern.empty() || !lora.alpha_pattern.empty())
+    return "aggregation.rule.absorb_every needs an adapter of pairs of one rank: lora.method lora or "
+           "lora_plus, without modules_to_save, rank_pattern and alpha_pattern";
+  return "";
+}
+
 /// What a step leaves out of a version no later one would bring.
 std::string downlink_problem(const AggregationConfig& c) {
   if (c.downlink.empty()) return "";
@@ -204,6 +221,7 @@ std::vector<std::string> aggregation_problems(const Experiment& experiment) {
   if (const Result<CodecSpec> codec = parse_codec(c.codec); !codec)
     out.push_back("aggregation.codec: " + codec.error().message);
   out.push_back(downlink_problem(c));
+  out.push_back(absorption_problem(experiment));
   std::erase(out, "");
   return out;
 }

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "aggregation/absorption.h"
 #include "aggregation/travel.h"
 #include "core/digest.h"
 #include "core/error.h"
@@ -48,8 +49,7 @@ AdapterStore::AdapterStore(fs::path dir, LayoutPtr layout, PeftConfig config, Pa
       layout_(std::move(layout)),
       config_(std::move(config)),
       frozen_(std::move(frozen)),
-      trained_(travelling_layout(layout_, Half::kBoth)),
-      is_peft_(frozen_.size() == 0 && *trained_ == *layout_) {}
+      is_peft_(frozen_.size() == 0 && *travelling_layout(layout_, Half::kBoth) == *layout_) {}
 
 AdapterStore AdapterStore::open(const fs::path& dir, const LayoutPtr& layout) {
   PeftAdapter first = read_peft_directory(dir / "0000");
@@ -86,7 +86,7 @@ AdapterStore::Stored AdapterStore::write(AdapterVersion version, const Parameter
   if (is_peft_) {
     write_peft_directory(dir, config_, adapter);
   } else {
-    write_peft_directory(dir, config_, complete_adapter(gather(adapter, trained_), frozen_));
+    write_peft_directory(dir, config_, complete_adapter(stacked_adapter(adapter), frozen_));
     write_file_atomically(travelling, write_safetensors(to_views(adapter)));
   }
   sync_directory(dir_);

@@ -12,12 +12,12 @@
 
 namespace fennec {
 
-/// adapters/<version>/ in PEFT's layout, server optimizer moments and control variates beside it. Not
-/// thread-safe.
+/// adapters/<version>/ in PEFT's layout, server optimizer moments and what a version carries beside its
+/// adapter too. Not thread-safe.
 class AdapterStore {
  public:
-  /// @param layout  of the versions: the trained tensors, and control variates where the strategy
-  ///                keeps them, are what clients fetch
+  /// @param layout  of the versions (aggregation/version.h), which clients fetch
+  /// @param config  of the adapter that PEFT reads: with the branch that it is stacked on, if any
   /// @param frozen  the tensors that stay as they start; each version's directory holds them too, so
   ///                that it is a whole PEFT adapter
   AdapterStore(std::filesystem::path dir, LayoutPtr layout, PeftConfig config, ParameterSet frozen);
@@ -47,7 +47,6 @@ class AdapterStore {
   LayoutPtr layout_;
   PeftConfig config_;
   ParameterSet frozen_;
-  LayoutPtr trained_;
   bool is_peft_;  ///< clients fetch PEFT's own file: there is nothing frozen and nothing beside it
 };
 

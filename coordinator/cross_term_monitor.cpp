@@ -12,7 +12,7 @@ constexpr std::size_t kMostParameters = std::size_t{1} << 25;
 }
 
 CrossTermMonitor::CrossTermMonitor(const ParameterSet& base, std::size_t clients) {
-  // Control variates come after the trained tensors of a version: positions are the same.
+  // Carried tensors come after the trained ones of a version: positions are the same.
   const LayoutPtr trained = travelling_layout(base.layout(), Half::kBoth);
   if (base.size() * clients > kMostParameters || !has_factor_pairs(*trained)) return;
   pairs_ = factor_pairs(*trained);

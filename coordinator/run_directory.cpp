@@ -7,7 +7,8 @@
 
 #include <fmt/format.h>
 
-#include "aggregation/control_variates.h"
+#include "aggregation/absorption.h"
+#include "aggregation/version.h"
 #include "configs/adapter.h"
 #include "coordinator/adapter_store.h"
 #include "coordinator/ledger.h"
@@ -80,7 +81,9 @@ void fill(const RunDirectory& run, const Experiment& experiment) {
     write_file_atomically(run.endpoint(), with_port(experiment.transport.listen, free_port()) + "\n");
 
   const ParameterSet first = first_version(experiment.aggregation, initial_adapter(plan, seed));
-  AdapterStore adapters(run.adapters(), first.layout(), plan.config, frozen_adapter(plan, seed));
+  AdapterStore adapters(run.adapters(), first.layout(),
+                        stacked_config(plan.config, experiment.aggregation),
+                        frozen_adapter(plan, seed));
   const AdapterStore::Stored stored = adapters.write(AdapterVersion{0}, first, {});
   const std::string hash = experiment_hash(experiment);
   const Sha256Digest name = sha256(keys.public_key + hash);  // unique: the server key is

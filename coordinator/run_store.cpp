@@ -153,7 +153,7 @@ std::optional<RoundRecord> RunStore::commit(const CommitSums& action, std::int64
 }
 
 RoundRecord RunStore::keep(Commit commit) {
-  downlink_.encode(commit, adapter_);
+  downlink_.finish(commit, adapter_, *optimizer_);
   RoundRecord& record = commit.record;
   record.reopened = ledger_.reopened(record.round);
   step("write adapter");

@@ -1,7 +1,8 @@
 // What a server reads and makes before its loop runs.
+#include "coordinator/server.h"
+
 #include <utility>
 
-#include "coordinator/server.h"
 #include "core/files.h"
 #include "core/log.h"
 

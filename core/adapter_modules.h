@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/parameter_set.h"
@@ -20,6 +21,10 @@ enum class AdapterRole {
   kSaved        ///< weight: a whole module trained (modules_to_save)
 };
 inline constexpr std::size_t kAdapterRoles = 7;
+
+/// Ends the names of a frozen branch's A and B beside an adapter (aggregation/absorption.h): none of
+/// PEFT's, and so in no file that PEFT reads.
+inline constexpr std::string_view kAbsorbedSuffix = ".absorbed";
 
 /// The name PEFT gives a tensor: "base_model.model." + module + suffix of the role.
 std::string adapter_tensor_name(const std::string& module, AdapterRole role);

@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "lora/adapter_branch.h"
 #include "lora/lora_embedding.h"
+#include "lora/stacked_branch.h"
 
 namespace fennec {
 namespace {
@@ -42,6 +43,10 @@ class Adapter {
   void add(const ParameterSet& set, bool trainable) {
     if (set.empty()) return;
     for (const ParameterEntry& entry : set.layout()->entries()) {
+      if (entry.name.ends_with(kAbsorbedSuffix)) {
+        absorbed_.emplace(entry.name, view_of(set, entry));
+        continue;
+      }
       entries_.push_back(entry);
       tensors_.push_back(view_of(set, entry).set_requires_grad(trainable));
     }
@@ -52,6 +57,12 @@ class Adapter {
 
   at::Tensor tensor(const AdapterModule& module, AdapterRole role) const {
     return module[role] ? tensors_[*module[role]] : at::Tensor();
+  }
+
+  at::Tensor absorbed(const AdapterModule& module, AdapterRole role) const {
+    const auto found =
+        absorbed_.find(adapter_tensor_name(module.module, role) + std::string(kAbsorbedSuffix));
+    return found == absorbed_.end() ? at::Tensor() : found->second;
   }
 
   Projection& linear(const AdapterModule& module) const {
@@ -72,7 +83,13 @@ class Adapter {
       return make_branch(base, tensors, 1);
     }
     check_fit(module.module, base.frozen(), tensors.a.size(1), tensors.b.size(0));
-    return make_branch(base, tensors, lora_scale(config_, module.module, tensors.a.size(0)));
+    const double scale = lora_scale(config_, module.module, tensors.a.size(0));
+    auto branch = make_branch(base, tensors, scale);
+    const at::Tensor a = absorbed(module, AdapterRole::kLoraA),
+                     b = absorbed(module, AdapterRole::kLoraB);
+    if (!a.defined() || !b.defined()) return branch;
+    check_fit(module.module, base.frozen(), a.size(1), b.size(0));
+    return std::make_shared<StackedBranch>(std::move(branch), LowRank{a, b, scale});
   }
 
   Embedding& embedding(const AdapterModule& module) const {
@@ -119,6 +136,7 @@ class Adapter {
   std::unordered_map<std::string, Projection*> linears_;
   std::vector<ParameterEntry> entries_;
   std::vector<at::Tensor> tensors_;
+  std::unordered_map<std::string, at::Tensor> absorbed_;  ///< by name
 };
 
 }  // namespace

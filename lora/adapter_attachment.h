@@ -15,7 +15,8 @@ namespace fennec {
 /// the model back as it was in its destructor.
 class AdapterAttachment {
  public:
-  /// @param adapter, frozen  outlive the attachment; together a whole PEFT adapter.  @param trainable
+  /// @param adapter, frozen  outlive the attachment; together a whole PEFT adapter, or `frozen` is a
+  /// branch beneath it (kAbsorbedSuffix).  @param trainable
   /// tensors of `adapter` require a gradient; otherwise their values must not change meanwhile.  Throws
   /// IoError naming a module the model lacks, a shape that does not fit, or what cannot be done:
   /// dropout in training, saved modules that are no token embedding or untied head.

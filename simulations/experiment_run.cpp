@@ -4,7 +4,7 @@
 #include <thread>
 #include <utility>
 
-#include "aggregation/control_variates.h"
+#include "aggregation/version.h"
 #include "configs/adapter.h"
 #include "core/clock.h"
 #include "simulations/device_data.h"

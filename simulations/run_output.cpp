@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "aggregation/travel.h"
+#include "aggregation/absorption.h"
 #include "configs/adapter.h"
 #include "coordinator/record_output.h"
 #include "coordinator/report.h"
@@ -136,8 +136,8 @@ void RunOutput::write_report(const SimulationResult& result) const {
 
 void RunOutput::finish(const SimulationResult& result, double elapsed_s) {
   const AdapterPlan plan = plan_adapter(experiment_, experiment_.model.base);
-  write_peft_directory(directory_ / "adapter", plan.config,
-                       complete_adapter(gather(result.adapter, plan.layout),
+  write_peft_directory(directory_ / "adapter", stacked_config(plan.config, experiment_.aggregation),
+                       complete_adapter(stacked_adapter(result.adapter),
                                         frozen_adapter(plan, adapter_seed(experiment_))));
   write_report(result);
   const std::string adapter = (directory_ / "adapter").string(),

@@ -161,7 +161,7 @@ void VirtualCoordinator::perform(const CommitSums& action) {
 }
 
 void VirtualCoordinator::committed(Commit commit, double wall_s) {
-  downlink_.encode(commit, *adapter());
+  downlink_.finish(commit, *adapter(), *optimizer_);
   const std::vector<std::byte> file = adapter_file_bytes(commit.adapter);
   commit.record.adapter_bytes = static_cast<std::int64_t>(file.size());
   commit.record.adapter_sha256 = to_hex(sha256(file));

@@ -6,6 +6,7 @@
 #include "aggregation/aggregator.h"
 #include "aggregation/control_variates.h"
 #include "aggregation/travel.h"
+#include "aggregation/version.h"
 #include "core/parameter_math.h"
 #include "core/rng.h"
 

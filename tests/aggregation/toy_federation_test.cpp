@@ -74,8 +74,10 @@ Factors fresh(std::uint64_t seed) {
   return out;
 }
 
-/// The error after `rounds`; a stacking rule merges its result into W and starts afresh.
-double run(const char* strategy, const Toy& toy, int rounds, bool merges = false) {
+/// The error after `rounds`.
+/// @param merges  rounds after which the result goes into W and the adapter starts afresh: each for a
+/// stacking rule, every so many for absorption; 0 = never
+double run(const char* strategy, const Toy& toy, int rounds, int merges = 0) {
   const Strategy found = strategy_named(strategy, "strategy");
   Matrix w = Matrix::Zero(kOut, kIn);
   Factors global = fresh(0);
@@ -88,7 +90,7 @@ double run(const char* strategy, const Toy& toy, int rounds, bool merges = false
            1.0 / kClients,
            {train(toy, k, w, global, half_of_round(found.traits.travel, RoundId{round}))}});
     global = found.parts.rule(set, {}).modules[0];
-    if (!merges) continue;
+    if (merges == 0 || round % merges != 0) continue;
     w += product(global);
     global = fresh(static_cast<std::uint64_t>(round));
   }
@@ -108,5 +110,11 @@ TEST_CASE("toy: averaging factors, and halves in turn, learn a target of the ada
 
 TEST_CASE("toy: a frozen A is a hard limit, and stacking is none") {
   CHECK(run("ffa", Toy(0.5, 3), 60) > 0.5);
-  CHECK(run("flora", Toy(0, 8), 120, /*merges=*/true) < 0.005);
+  CHECK(run("flora", Toy(0, 8), 120, /*merges=*/1) < 0.005);
+}
+
+TEST_CASE("toy: absorption learns what the rank of the adapter cannot hold") {
+  const Toy toy(0.5, 8);
+  CHECK(run("rolora", toy, 120) > 0.1);
+  CHECK(run("rolora", toy, 120, /*merges=*/40) < 0.03);
 }

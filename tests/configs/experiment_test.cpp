@@ -109,6 +109,13 @@ TEST_CASE("aggregation: what cannot be is refused by name, with the reason") {
   says(sgd + "}\nprivacy: {secagg: {mode: honest}}",
        "aggregation.strategy 'scaffold' weighs by what devices tell of themselves");
   says(sgd + ", downlink: int8}", "aggregation.downlink cannot go with aggregation.strategy scaffold");
+  says("aggregation: {rule: {absorb_every: 4}}",
+       "aggregation.rule.absorb_every goes with aggregation.strategy rolora, which is fedavg");
+  says("aggregation: {strategy: rolora, rule: {absorb_every: 3}}",
+       "absorb_every must be an even number");
+  says("aggregation: {strategy: rolora, rule: {absorb_rank: 3}}", "absorb_rank is of no use");
+  says("aggregation: {strategy: rolora, rule: {absorb_every: 4}}\nlora: {method: dora}",
+       "aggregation.rule.absorb_every needs an adapter of pairs of one rank");
   says("aggregation: {downlink: topk+int8}", "aggregation.downlink 'topk+int8' leaves out");
   says("aggregation: {downlink: int9}", "aggregation.downlink: unknown codec stage 'int9'");
   CHECK(parse_experiment("aggregation: {downlink: bf16+zstd}", "x.yaml").aggregation.downlink ==

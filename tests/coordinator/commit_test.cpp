@@ -9,6 +9,7 @@
 
 #include "aggregation/control_variates.h"
 #include "aggregation/travel.h"
+#include "aggregation/version.h"
 #include "core/lora_layout.h"
 #include "core/parameter_math.h"
 #include "tests/coordinator/small_run.h"

@@ -34,7 +34,7 @@ RunDirectory make_run(const TempDir& dir, const Experiment& experiment) {
 }
 
 /// Does the next thing a run needs, from what the ledger says; true when the run is over.
-bool advance(RunStore& store, int rounds) {
+bool advance(RunStore& store, int rounds, Travel travel) {
   const RunState state = store.ledger().run_state();
   if (state.last_committed.value == rounds) return true;
   const RoundId open{state.last_committed.value + 1};
@@ -44,7 +44,7 @@ bool advance(RunStore& store, int rounds) {
   }
   for (const ClientId& client : kClients)
     if (!state.stored.contains(client)) {
-      const LayoutPtr sent = travelling_layout(store.layout(), Half::kBoth);
+      const LayoutPtr sent = travelling_layout(store.layout(), half_of_round(travel, open));
       const FakeUpdate update = fake_update(sent, client.name, open, state.version);
       store.store_update(client, update.offer, update.bytes);
       return false;
@@ -60,12 +60,13 @@ std::string adapter_sha(const RunDirectory& run, int version) {
 /// Runs the rounds, dying before the `crash_at`-th step of persistence. @return steps taken in all
 int run_with_crash(const RunDirectory& run, std::optional<int> crash_at) {
   int steps = 0;
+  const Travel travel = travel_of(run.load_experiment().aggregation);
   for (int life = 0; life < 2; ++life) {
     try {
       RunStore store(run, [&](const std::string&) {
         if (steps++ == crash_at && life == 0) throw Crash{};
       });
-      while (!advance(store, kRounds)) {
+      while (!advance(store, kRounds, travel)) {
       }
       return steps;
     } catch (const Crash&) {
@@ -120,8 +121,12 @@ TEST_CASE("run store: so it is with control variates, which belong to the versio
   check_crashes(use_scaffold);
 }
 
-TEST_CASE("run store: so it is with steps that are rounded for the downlink") {
-  check_crashes([](Experiment& experiment) { experiment.aggregation.downlink = "int4+zstd"; });
+TEST_CASE("run store: so it is with steps for the downlink and a branch that absorbs the adapter") {
+  check_crashes([](Experiment& experiment) {
+    experiment.aggregation.strategy = "rolora";
+    experiment.aggregation.rule.absorb_every = 2;
+    experiment.aggregation.downlink = "int8";
+  });
 }
 
 TEST_CASE("run store: control variates are fetched with a version, and PEFT's file has none") {

@@ -77,6 +77,12 @@ TEST_CASE("so it does with versions that go down as steps") {
   check_twins("{rank: 4}", "{strategy: rolora, downlink: int4+zstd, codec: int8}");
 }
 
+TEST_CASE("so it does with a branch that absorbs the adapter in between") {
+  FENNEC_NEEDS_SHARED("pretrained/stories260K");
+  check_twins("{rank: 4}",
+              "{strategy: rolora, rule: {absorb_every: 2, absorb_rank: 6}, codec: \"topk(0.1)+int8\"}");
+}
+
 TEST_CASE("so it does when only half of the adapter is trained and travels") {
   FENNEC_NEEDS_SHARED("pretrained/stories260K");
   check_twins("{rank: 4, method: ffa_lora}", "{server_optimizer: fedavgm, server_momentum: 0.5}");

@@ -10,6 +10,7 @@
 #include "aggregation/codec.h"
 #include "aggregation/control_variates.h"
 #include "aggregation/travel.h"
+#include "aggregation/version.h"
 #include "client/local_round.h"
 #include "configs/adapter.h"
 #include "core/files.h"
