@@ -20,7 +20,6 @@ namespace fennec {
 namespace {
 
 constexpr std::size_t kReceivedParts = 2;  // header, payload
-constexpr int kMessagesPerTurn = 256;
 constexpr double kAttemptLimit = 10, kFirstBackoff = 0.2, kLastBackoff = 30, kRetrySend = 0.01;
 constexpr int kFailedHandshakesOfAWrongKey = 2;
 

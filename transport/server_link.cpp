@@ -24,7 +24,6 @@ namespace fennec {
 namespace {
 
 constexpr std::size_t kRoutedParts = 3;  // routing id, header, payload
-constexpr int kMessagesPerTurn = 256;
 constexpr std::size_t kRetiredRoutes = 16;
 constexpr double kBurstSeconds = 2;  // of messages at the allowed rate
 constexpr auto kRetrySend = std::chrono::milliseconds(10);

@@ -63,6 +63,7 @@ struct ZmqMessage {
 };
 std::optional<ZmqMessage> receive(ZmqSocket& socket,
                                   std::size_t max_parts);  ///< nothing when none is there
+inline constexpr int kMessagesPerTurn = 256;  ///< received before others on the io context have a turn
 
 enum class SendOutcome { kSent, kFull, kUnreachable };
 /// Sends all parts or none; never blocks.
