@@ -84,10 +84,10 @@ void add_missing_labels(const ScoredExamples& examples, Positions& chosen) {
   std::map<std::string, bool> has;
   for (const ExampleScore& score : examples.scores) has[score.label] = false;
   for (const std::size_t i : chosen) has[examples.scores[i].label] = true;
-  for (const auto& [label, present] : has) {
-    if (present) continue;
+  for (const auto& entry : has) {
+    if (entry.second) continue;
     Positions same = all_positions(examples);
-    std::erase_if(same, [&](std::size_t i) { return examples.scores[i].label != label; });
+    std::erase_if(same, [&](std::size_t i) { return examples.scores[i].label != entry.first; });
     const auto easiest =
         take_highest(examples, same, 1, [&](std::size_t i) { return -examples.scores[i].loss; });
     chosen.push_back(easiest.front());
