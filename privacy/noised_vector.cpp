@@ -16,12 +16,10 @@ namespace {
 constexpr int kMostDraws = 1000;      // one is enough with a probability of 1 − β = 0.39
 constexpr double kWithin = 1 - 1e-9;  // a norm summed up in doubles
 
-std::int64_t as_signed(std::uint32_t element) { return std::bit_cast<std::int32_t>(element); }
-
 Uint128 squared_norm(std::span<const std::uint32_t> q) {
   Uint128 sum = 0;
   for (const std::uint32_t element : q) {
-    const std::int64_t value = as_signed(element);
+    const std::int64_t value = std::bit_cast<std::int32_t>(element);
     sum += static_cast<std::uint64_t>(value * value);  // below 2^62
   }
   return sum;
