@@ -4,12 +4,16 @@
 #include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "client/base_precision.h"
 #include "client/commands.h"
+#include "client/example_meter.h"
+#include "client/example_noise.h"
 #include "client/loaded_model.h"
 #include "configs/adapter.h"
 #include "core/error.h"
+#include "core/log.h"
 #include "core/peft_directory.h"
 #include "core/progress.h"
 #include "data/example_io.h"
@@ -43,6 +47,15 @@ TrainReport train_adapter(const Experiment& experiment, const std::vector<Exampl
   Trainer trainer(*loaded.model, experiment.lora, experiment.train, frozen);
   std::unique_ptr<Progress> progress;
   TrainHooks hooks;
+  std::optional<ExampleNoise> privacy;
+  if (experiment.privacy.example.is_on()) {
+    const auto spent = ExampleMeter(experiment, tokenized.size()).spend();
+    if (!spent) throw ConfigError("train: " + spent.error().message);
+    log::info("epsilon {:.4f} at delta {:g} of one training example", *spent,
+              experiment.privacy.example.delta);
+    hooks.privacy =
+        &privacy.emplace(experiment.privacy.example, experiment.train, tokenized.size(), std::nullopt);
+  }
   hooks.on_step = [&](std::int64_t step, std::int64_t total, double loss) {
     if (!progress) progress = std::make_unique<Progress>("training", total);
     progress->advance_to(step, fmt::format("loss {:.3f}", loss));

@@ -14,6 +14,7 @@
 #include "client/client_agent.h"
 #include "client/device_hello.h"
 #include "client/device_memory.h"
+#include "client/example_meter.h"
 #include "client/local_worker.h"
 #include "client/outbox.h"
 #include "client/run_log.h"
@@ -149,11 +150,14 @@ class LiveClient {
     if (experiment_->privacy.secagg.is_on())
       secure_.emplace(bundle_, *experiment_, plan.layout, hello_.base_digest, state_.secure_memory(),
                       log_, [this](Frame frame) { return link_->send(std::move(frame)); });
+    if (experiment_->privacy.example.is_on())
+      meter_.emplace(*experiment_, data_.train.size(), read_spent(state_.spent_privacy()));
     LocalWorkerEvents events;
     events.resumed = [this](RoundId round, std::int64_t step) { log_.resumed(round, step); };
     events.trained = [this](TrainedUpdate update) {
       if (secure_) return hold(std::move(update));
       if (!update.memory.values.empty()) memory_.prepare(update.offer, update.memory.values);
+      if (meter_) update.offer.metrics.emplace_back("example_epsilon", meter_->epsilon());
       outbox_.put(update.offer, std::move(update.payload));
       log_.trained(update.offer.round, update.report, update.offer.payload_bytes);
       handle(TrainingDone{update.offer});
@@ -239,8 +243,18 @@ class LiveClient {
     if (secure_ && secure_->is_spent(a.plan))
       return fail_work(a.plan.round,
                        {ErrorCode::kStale, "the update of this plan has been in a session"});
+    if (meter_)
+      if (const auto refused = spend(a.plan.round)) return fail_work(a.plan.round, *refused);
     DeviceMemory memory = memory_.current(travelling_layout(adapter_.layout(), Half::kBoth));
     worker_->train(a.plan, std::move(adapter_), std::move(memory));
+  }
+  /// On disk before a step of the round is taken. @return why there may be none
+  std::optional<Error> spend(RoundId round) {
+    const auto epsilon = meter_->spend();
+    if (!epsilon) return epsilon.error();
+    write_spent(state_.spent_privacy(), meter_->spent());
+    log_.spends(round, *epsilon, experiment_->privacy.example);
+    return std::nullopt;
   }
   void act(const StartEvaluation& a) { worker_->evaluate(a.plan, std::move(adapter_)); }
   void act(const CancelWork&) {
@@ -304,7 +318,8 @@ class LiveClient {
   std::optional<ClientLink> link_;
   std::optional<Experiment> experiment_;
   std::optional<AdapterFetch> fetch_;
-  std::optional<SecureSeat> secure_;  ///< under secure aggregation
+  std::optional<SecureSeat> secure_;   ///< under secure aggregation
+  std::optional<ExampleMeter> meter_;  ///< under example-level differential privacy
   std::optional<LocalWorker> worker_;
   RoundPlan preparing_, training_;
   ParameterSet adapter_;  ///< prepared, not yet handed to the worker

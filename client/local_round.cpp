@@ -1,6 +1,7 @@
 #include "client/local_round.h"
 
 #include <cmath>
+#include <optional>
 #include <stop_token>
 #include <utility>
 
@@ -8,6 +9,7 @@
 #include "aggregation/codec.h"
 #include "aggregation/travel.h"
 #include "client/device_control.h"
+#include "client/example_noise.h"
 #include "core/digest.h"
 #include "core/parameter_math.h"
 #include "lora/adapter_attachment.h"
@@ -32,8 +34,8 @@ std::int64_t scored_tokens(const MetricList& sums) {
   return static_cast<std::int64_t>(tokens);
 }
 
-/// Under local DP the noised delta is all that may leave: every device weighs the same, and counts,
-/// losses and times of its data stay at home.
+/// Under privacy that a device makes for itself the delta is all that may leave: every device weighs
+/// the same, and counts, losses and times of its data stay at home.
 void tell_nothing_else(UpdateOffer& offer) {
   offer.num_examples = offer.supervised_tokens = offer.steps = 1;
   offer.train_seconds = 0;
@@ -62,6 +64,12 @@ Result<TrainedUpdate> LocalRound::train(const RoundPlan& plan, const ParameterSe
     hooks.trains = [half](const std::string& tensor) { return travels(tensor, half); };
   const DeviceControl control(version, memory);
   hooks.correction = control.correction();
+  std::optional<ExampleNoise> privacy;
+  if (experiment_.privacy.example.is_on()) {
+    privacy.emplace(experiment_.privacy.example, experiment_.train, train_.size(),
+                    noise_ == Noise::kSystem ? std::nullopt : std::optional(Seed(plan.seed)));
+    hooks.privacy = &*privacy;
+  }
   const LayoutPtr layout = travelling_layout(version.layout(), Half::kBoth);
   ParameterSet trained = gather(version, layout);
   const ParameterSet branch = absorbed_of(version);
@@ -91,7 +99,7 @@ Result<TrainedUpdate> LocalRound::train(const RoundPlan& plan, const ParameterSe
   offer.metrics = {{"loss", report->mean_loss},
                    {"first_loss", report->first_loss},
                    {"last_loss", report->last_loss}};
-  if (is_local) tell_nothing_else(offer);
+  if (is_local || privacy) tell_nothing_else(offer);
   return update;
 }
 

@@ -35,8 +35,8 @@ struct TrainedUpdate {
 /// not thread-safe.
 class LocalRound {
  public:
-  /// Noise of local differential privacy: kSystem protects; kSeeded, from the plan's seed, is for
-  /// simulations.
+  /// Noise of local and of example-level differential privacy: kSystem protects; kSeeded, from the
+  /// plan's seed, is for simulations.
   enum class Noise { kSystem, kSeeded };
 
   /// @param frozen  the adapter tensors that no round changes (core/adapter_plan.h)

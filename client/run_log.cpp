@@ -2,10 +2,12 @@
 
 #include <cstdio>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "core/evaluation_tally.h"
 #include "core/log.h"
+#include "privacy/accountant.h"
 
 namespace fennec {
 namespace {
@@ -96,6 +98,23 @@ void RunLog::rejected(const UpdateRejected& rejected) const {
            {"round", rejected.round.value},
            {"code", std::string(to_string(rejected.code))},
            {"reason", rejected.reason}});
+}
+
+void RunLog::spends(RoundId round, double epsilon, const ExampleDpConfig& config) const {
+  const PrivacyStatement means = statement_of("example", "example", true);
+  log::info("round {}: epsilon {:.4f}{} at delta {:g} of one training example ({}; {}; against {})",
+            round.value, epsilon, config.epsilon > 0 ? fmt::format(" of {:g}", config.epsilon) : "",
+            config.delta, means.neighbouring, means.sampling, means.adversary);
+  if (json_)
+    print({{"event", "spends_privacy"},
+           {"round", round.value},
+           {"epsilon", epsilon},
+           {"delta", config.delta},
+           {"accountant", "rdp"},
+           {"unit", means.unit},
+           {"neighbouring", means.neighbouring},
+           {"sampling", means.sampling},
+           {"adversary", means.adversary}});
 }
 
 void RunLog::masked(RoundId round, std::int64_t clipped, std::size_t values) const {

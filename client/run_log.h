@@ -3,6 +3,7 @@
 
 #include "core/error.h"
 #include "lora/trainer.h"
+#include "privacy/example_dp_config.h"
 #include "transport/messages.h"
 
 namespace fennec {
@@ -16,6 +17,8 @@ class RunLog {
   void disconnected() const;
   void planned(const RoundPlan& plan) const;
   void resumed(RoundId round, std::int64_t step) const;  ///< the first step of this process
+  /// ε of the device's examples up to this round's end.
+  void spends(RoundId round, double epsilon, const ExampleDpConfig& config) const;
   void trained(RoundId round, const TrainReport& report, std::int64_t payload_bytes) const;
   void evaluated(const EvaluationReport& report) const;
   void accepted(RoundId round) const;

@@ -17,6 +17,7 @@ class StateDirectory {
   std::filesystem::path adapters() const { return dir_ / "adapters"; }
   std::filesystem::path outbox() const { return dir_ / "outbox"; }
   std::filesystem::path secure_memory() const { return dir_ / "secure.json"; }
+  std::filesystem::path spent_privacy() const { return dir_ / "examples.json"; }
   std::filesystem::path checkpoint() const { return dir_ / "training.checkpoint"; }
 
  private:

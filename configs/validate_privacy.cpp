@@ -57,13 +57,13 @@ void check_central(Problems& p, const Experiment& e) {
                       e.aggregation.robust));
 }
 
-void check_local(Problems& p, const Experiment& e) {
-  // A device under local privacy sends its noised delta and nothing else (client/local_round.cpp).
+/// A device that makes its own privacy sends its delta and nothing else (client/local_round.cpp).
+void keeps_figures(Problems& p, const Experiment& e, std::string_view under) {
   for (const std::string_view name : {"fednova", "qfedavg", "scaffold"})
     require(p, e.aggregation.strategy != name,
             fmt::format("aggregation.strategy '{}' weighs by losses or steps, which a device keeps to "
-                        "itself under privacy.dp.mechanism local; use fedavg",
-                        name));
+                        "itself under {}; use fedavg",
+                        name, under));
 }
 
 void check_distributed(Problems& p, const Experiment& e) {
@@ -136,9 +136,49 @@ void check_adaptive_clip(Problems& p, const Experiment& e) {
                       2 * stddev, e.privacy.dp.noise_multiplier));
 }
 
+void check_example(Problems& p, const Experiment& e) {
+  const ExampleDpConfig& x = e.privacy.example;
+  require(p, x.noise_multiplier == 0 || (x.noise_multiplier >= 1e-2 && x.noise_multiplier <= 1e4),
+          fmt::format("privacy.example.noise_multiplier must be 0 or between 0.01 and 10000, is {}",
+                      x.noise_multiplier));
+  if (!x.is_on()) {
+    require(
+        p, x.epsilon == 0,
+        "privacy.example.epsilon is set, but noise_multiplier is 0: nothing would keep that promise");
+    return;
+  }
+  require(p, x.clip_norm > 0 && x.clip_norm <= 1e6,
+          fmt::format("privacy.example.clip_norm must be above 0 and at most 1e6, is {}", x.clip_norm));
+  require(p, x.batch_examples >= 1,
+          fmt::format("privacy.example.batch_examples must be at least 1, is {}", x.batch_examples));
+  require(p, x.delta > 0 && x.delta < 1,
+          fmt::format("privacy.example.delta must lie between 0 and 1, is {}", x.delta));
+  require(p, x.epsilon >= 0,
+          fmt::format("privacy.example.epsilon must be at least 0, is {}", x.epsilon));
+  require(p, e.train.optimizer == "adamw",
+          fmt::format("privacy.example needs train.optimizer adamw, is '{}': gradients of single "
+                      "examples are what is clipped",
+                      e.train.optimizer));
+  require(
+      p, e.train.selection.strategy == "none",
+      fmt::format("train.selection '{}' looks at the examples without noise; with privacy.example it "
+                  "must be none",
+                  e.train.selection.strategy));
+  require(p, e.rounds.selection.method == "uniform",
+          fmt::format("rounds.selection.method '{}' chooses by what devices keep to themselves under "
+                      "privacy.example; use uniform",
+                      e.rounds.selection.method));
+  require(
+      p, !e.privacy.secagg.is_on() || e.privacy.dp.is_distributed(),
+      "privacy.example goes with privacy.secagg only when privacy.dp.mechanism is distributed: else "
+      "the cohort's mean training loss leaves with the sum");
+  keeps_figures(p, e, "privacy.example");
+}
+
 }  // namespace
 
 void validate_privacy(const Experiment& e, Problems& problems) {
+  check_example(problems, e);
   const DpConfig& dp = e.privacy.dp;
   one_of(problems, "privacy.dp.mechanism", dp.mechanism,
          std::array<std::string_view, 4>{"off", "central", "local", "distributed"});
@@ -154,7 +194,7 @@ void validate_privacy(const Experiment& e, Problems& problems) {
                       "privacy.dp.clip_norm is the limit",
                       dp.mechanism, e.privacy.clip_norm));
   if (dp.is_central()) check_central(problems, e);
-  if (dp.is_local()) check_local(problems, e);
+  if (dp.is_local()) keeps_figures(problems, e, "privacy.dp.mechanism local");
   if (dp.is_distributed()) check_distributed(problems, e);
   check_sampling(problems, e);
   check_adaptive_clip(problems, e);

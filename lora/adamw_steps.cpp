@@ -4,6 +4,7 @@
 
 #include "core/parameter_math.h"
 #include "lora/adamw.h"
+#include "lora/example_privacy.h"
 #include "lora/gradient.h"
 
 namespace fennec {
@@ -23,6 +24,7 @@ class AdamwSteps final : public StepRule {
   }
 
   Result<StepLoss> step(const TrainBatch& batch, std::int64_t index) override {
+    if (scope_.privacy != nullptr) return private_step(batch, index);
     Result<StepLoss> loss = compute_gradient(scope_, batch, index);
     if (!loss || loss->positions == 0) return loss;
     add_proximal_gradient();
@@ -41,6 +43,16 @@ class AdamwSteps final : public StepRule {
   }
 
  private:
+  /// What moves the adapter is the released gradient and what everyone knows. The norm of the whole is
+  /// not limited: those of its parts are.
+  StepLoss private_step(const TrainBatch& batch, std::int64_t index) {
+    const StepLoss loss =
+        private_gradient(scope_.model, scope_.attachment.tensors(), batch, *scope_.privacy);
+    add_proximal_gradient();
+    optimizer_.step(warmed_up(scope_.train, scope_.train.learning_rate, index));
+    return loss;
+  }
+
   /// FedProx (Li et al., arXiv 1812.06127): ∇ μ/2·‖w − w_start‖² = μ·(w − w_start).
   void add_proximal_gradient() {
     if (start_.empty()) return;

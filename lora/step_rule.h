@@ -13,6 +13,8 @@
 
 namespace fennec {
 
+class ExamplePrivacy;
+
 struct StepLoss {
   double mean = 0;  ///< nats per supervised token, of the adapter as the step found it
   std::int64_t positions = 0;
@@ -47,6 +49,7 @@ struct StepScope {
   Seed seed;
   /// Added to the trained tensors at each step; null: nothing. sgd only.
   const ParameterSet* correction = nullptr;
+  ExamplePrivacy* privacy = nullptr;  ///< adamw: batches are of single examples then; null: none
 };
 
 // One function a name in FENNEC_OPTIMIZERS (lora/lora_config.h).

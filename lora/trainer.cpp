@@ -7,6 +7,7 @@
 #include "core/clock.h"
 #include "core/parameter_math.h"
 #include "lora/adapter_attachment.h"
+#include "lora/example_privacy.h"
 #include "lora/example_scores.h"
 #include "lora/packing.h"
 #include "lora/step_rule.h"
@@ -32,7 +33,8 @@ class TrainingRun {
     for (std::size_t i = 0; hooks.trains && i < attachment_.tensors().size(); ++i)
       if (!hooks.trains(adapter.layout()->entries()[i].name))
         attachment_.tensors()[i].set_requires_grad(false);
-    rule_ = make_step_rule({model, adapter, attachment_, lora, config, seed, hooks.correction});
+    rule_ = make_step_rule(
+        {model, adapter, attachment_, lora, config, seed, hooks.correction, hooks.privacy});
   }
 
   /// The examples to train on, chosen by the adapter as it is now.
@@ -69,6 +71,7 @@ class TrainingRun {
   }
 
   const TrainReport& report() const { return report_; }
+  std::size_t values() const { return trained_values(attachment_.tensors()); }
 
  private:
   void count(const TrainBatch& batch, const StepLoss& loss) {
@@ -123,19 +126,24 @@ Result<TrainReport> Trainer::State::train(ParameterSet& adapter,
     if (const auto saved = load_train_checkpoint(hooks.checkpoint, identity)) run.resume_from(*saved);
 
   BatchSchedule schedule(used, config, seed);
-  while (run.report().steps < schedule.total_steps()) {
+  const std::int64_t total = hooks.privacy ? hooks.privacy->total_steps() : schedule.total_steps();
+  const auto batch_at = [&](std::int64_t step) {
+    if (hooks.privacy == nullptr) return schedule.at(step);
+    return private_batch(used, hooks.privacy->begin(step, run.values()));
+  };
+  while (run.report().steps < total) {
     if (hooks.stop.stop_requested()) {
       if (saves) save_train_checkpoint(hooks.checkpoint, identity, run.checkpoint());
       return fail(ErrorCode::kBudget,
                   "training stopped after step " + std::to_string(run.report().steps));
     }
-    const auto loss = run.step(schedule.at(run.report().steps));
+    const auto loss = run.step(batch_at(run.report().steps));
     if (!loss) return tl::unexpected(loss.error());
     const std::int64_t done = run.report().steps;
-    const bool last = done == schedule.total_steps();
+    const bool last = done == total;
     if (saves && (last || (config.checkpoint_steps > 0 && done % config.checkpoint_steps == 0)))
       save_train_checkpoint(hooks.checkpoint, identity, run.checkpoint());
-    if (hooks.on_step) hooks.on_step(done, schedule.total_steps(), *loss);
+    if (hooks.on_step) hooks.on_step(done, total, *loss);
   }
   if (!all_finite(std::as_const(adapter).values()))
     return fail(ErrorCode::kNumeric, "the trained adapter is not finite");

@@ -20,6 +20,7 @@
 namespace fennec {
 
 class CausalLm;
+class ExamplePrivacy;
 
 /// An example as token ids: prompt then completion then end-of-text; loss on the latter two only. Of a
 /// conversation, all before the last answer is the prompt, and the end of the turn ends it.
@@ -55,6 +56,9 @@ struct TrainHooks {
   /// Added to the adapter at each step, over its layout (SCAFFOLD); train.optimizer sgd only. Null =
   /// nothing; else it outlives the training.
   const ParameterSet* correction = nullptr;
+  /// Of single examples (lora/example_privacy.h): it says who is in a step and how many there are.
+  /// Null: none. Outlives the training.
+  ExamplePrivacy* privacy = nullptr;
 };
 
 /// Local steps on an adapter attached to a frozen model, by train.optimizer. The same (adapter,

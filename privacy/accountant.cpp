@@ -95,6 +95,11 @@ PrivacyStatement statement_of(const std::string& mechanism, const std::string& u
     out.adversary = "everyone but the device itself, the coordinator included";
     return out;
   }
+  if (mechanism == "example") {
+    out.sampling = "Poisson, each example by itself in each step, drawn on the device and kept there";
+    out.adversary = "everyone who sees the device's updates, the coordinator included";
+    return out;
+  }
   if (mechanism == "distributed") {
     out.neighbouring = out.unit + " put to zero; who takes part is seen by all";
     out.sampling = "none: each secure sum that is begun counts in full";

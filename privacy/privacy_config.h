@@ -1,5 +1,6 @@
 #pragma once
 #include "privacy/dp_config.h"
+#include "privacy/example_dp_config.h"
 #include "privacy/secagg_config.h"
 
 namespace fennec {
@@ -7,6 +8,7 @@ namespace fennec {
 struct PrivacyConfig {
   double clip_norm = 0;
   DpConfig dp;
+  ExampleDpConfig example;
   SecAggConfig secagg;
 };
 
@@ -15,6 +17,7 @@ void fields(Visitor& v, PrivacyConfig& c) {
   v("clip_norm", c.clip_norm,
     "L2 limit of a client's whole delta before it leaves the device; 0 = off");
   v("dp", c.dp, "");
+  v("example", c.example, "");
   v("secagg", c.secagg, "");
 }
 

@@ -37,6 +37,7 @@ class Simulation {
                 [this](AdapterVersion version) { return coordinator_.adapter(version); },
                 [this](const Device&, std::int64_t bytes) { coordinator_.count_download(bytes); },
                 [this](const Device& device) { vanished(device); },
+                meter_maker(),
                 member_maker(),
                 [this](const Device& device, RoundId, std::vector<std::byte> frame) {
                   frame_up(device, std::move(frame));
@@ -82,6 +83,11 @@ class Simulation {
     return std::make_unique<SecureRounds>(
         experiment_, layout_, "", keys_.coordinator(),
         std::make_unique<SeededEntropy>(Seed(experiment_.seed).child("session_nonces")));
+  }
+
+  std::function<ExampleMeter(std::size_t)> meter_maker() const {
+    if (!experiment_.privacy.example.is_on()) return {};
+    return [this](std::size_t examples) { return ExampleMeter(experiment_, examples); };
   }
 
   std::function<std::unique_ptr<SecureMember>(const Device&, const SecureMemory&, Entropy&)>

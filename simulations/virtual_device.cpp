@@ -7,6 +7,9 @@ namespace fennec {
 
 VirtualDevice::VirtualDevice(const Device& device, const DeviceSurroundings& around)
     : device_(device), around_(around) {
+  if (around.make_meter)
+    meter_ =
+        around.make_meter(static_cast<std::size_t>(around.workload.train_examples(device.data_set)));
   restart();
 }
 
@@ -73,6 +76,11 @@ void VirtualDevice::perform(const PrepareAdapter& action) {
 void VirtualDevice::perform(const StartTraining& action) {
   const RoundPlan plan = action.plan;
   if (member_ && member_->is_spent(plan)) return refuse_spent(plan);
+  if (meter_)
+    if (const auto epsilon = meter_->spend(); !epsilon)
+      return later(Duration{0}, [this, plan, error = epsilon.error()] {
+        handle(WorkFailed{plan.round, error});
+      });
   const double seconds =
       static_cast<double>(around_.workload.train_tokens(device_.data_set)) / device_.tokens_per_s;
   if (const auto part = fate(plan)) return later(from_seconds(*part * seconds), [this] { vanish(); });
@@ -93,6 +101,7 @@ void VirtualDevice::finish_training(std::uint64_t work, const RoundPlan& plan,
   if (member_) return hold(plan, *update);
   outbox_ = *update;
   outbox_->offer.train_seconds = seconds;
+  if (meter_) outbox_->offer.metrics.emplace_back("example_epsilon", meter_->epsilon());
   handle(TrainingDone{outbox_->offer});
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "client/client_agent.h"
+#include "client/example_meter.h"
 #include "client/secure_member.h"
 #include "core/rng.h"
 #include "simulations/device_population.h"
@@ -29,6 +30,8 @@ struct DeviceSurroundings {
   std::function<std::shared_ptr<const ParameterSet>(AdapterVersion)> adapter;
   std::function<void(const Device&, std::int64_t bytes)> downloaded;
   std::function<void(const Device&)> vanished;
+  /// Under example-level differential privacy; null: there is none.
+  std::function<ExampleMeter(std::size_t examples)> make_meter;
   // Under secure aggregation:
   /// Null: it is off.
   std::function<std::unique_ptr<SecureMember>(const Device&, const SecureMemory&, Entropy&)>
@@ -94,7 +97,8 @@ class VirtualDevice {
   std::stop_source running_;     ///< of the work under way
   AdapterVersion cached_;        ///< the adapter it has at hand; version 0 it makes itself
   std::optional<LocalUpdate> outbox_;
-  SecureMemory memory_;  ///< on its disk
+  std::optional<ExampleMeter> meter_;  ///< on its disk
+  SecureMemory memory_;                ///< on its disk
   std::unique_ptr<SeededEntropy> entropy_;
   std::unique_ptr<SecureMember> member_;
   std::optional<SecAggStep> leaves_before_;      ///< of the session to come

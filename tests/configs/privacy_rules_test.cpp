@@ -129,6 +129,44 @@ TEST_CASE("privacy rules: noise from the devices, under secure aggregation only"
   CHECK(refuses(e, {"privacy.dp.accountant zcdp", "poisson"}));
 }
 
+TEST_CASE("privacy rules: single examples") {
+  Experiment e;
+  e.privacy.example.noise_multiplier = 1;
+  e.privacy.example.clip_norm = 0.5;
+  e.privacy.example.delta = 1e-4;
+  const Experiment sound = e;
+  CHECK(validate(e).empty());
+  e.privacy.example.clip_norm = 0;
+  CHECK(refuses(e, {"privacy.example.clip_norm"}));
+  e = sound;
+  e.privacy.example.batch_examples = 0;
+  CHECK(refuses(e, {"privacy.example.batch_examples"}));
+  e = sound;
+  e.privacy.example.delta = 0;
+  CHECK(refuses(e, {"privacy.example.delta"}));
+  e = sound;
+  e.privacy.example.noise_multiplier = 0;
+  e.privacy.example.epsilon = 2;
+  CHECK(refuses(e, {"privacy.example.epsilon", "nothing would keep"}));
+  e = sound;
+  e.train.optimizer = "mezo";
+  CHECK(refuses(e, {"privacy.example needs train.optimizer adamw"}));
+  e = sound;
+  e.train.selection.strategy = "loss";
+  CHECK(refuses(e, {"train.selection 'loss'"}));
+  e = sound;
+  e.rounds.selection.method = "oort";
+  CHECK(refuses(e, {"rounds.selection.method 'oort'"}));
+  e = sound;
+  e.aggregation.strategy = "qfedavg";
+  CHECK(refuses(e, {"aggregation.strategy 'qfedavg'", "privacy.example"}));
+  e = sound;
+  e.rounds.cohort_size = 10;
+  e.privacy.clip_norm = 1;
+  e.privacy.secagg.mode = "honest";
+  CHECK(refuses(e, {"privacy.example goes with privacy.secagg only"}));
+}
+
 TEST_CASE("privacy rules: ranges") {
   for (const auto& [change, name] : std::vector<std::pair<void (*)(DpConfig&), const char*>>{
            {[](DpConfig& dp) { dp.mechanism = "global"; }, "privacy.dp.mechanism must be one of"},

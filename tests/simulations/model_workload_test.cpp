@@ -20,6 +20,7 @@
 #include "lora/adapter_attachment.h"
 #include "model/causal_lm.h"
 #include "model/tokenizer.h"
+#include "privacy/accountant.h"
 #include "simulations/run_output.h"
 #include "simulations/simulation.h"
 #include "tests/simulations/small_federation.h"
@@ -117,6 +118,56 @@ TEST_CASE("local privacy: what leaves a device is clipped and noised, and nothin
   CHECK((seeded.train(plan, start)->payload == update->payload));
   const LocalRound live(e, *model, tokenizer, data, kNothingFrozen);
   CHECK((live.train(plan, start)->payload != live.train(plan, start)->payload));
+}
+
+TEST_CASE("example privacy: seeded it repeats itself, live it does not, and figures stay at home") {
+  FENNEC_NEEDS_SHARED("pretrained/stories260K");
+  Experiment e = small_experiment();
+  e.privacy.example.noise_multiplier = 1;
+  e.privacy.example.clip_norm = 0.5;
+  e.privacy.example.batch_examples = 3;
+  e.privacy.example.delta = 1e-3;
+  const auto model = load_causal_lm(e.model.base);
+  const Tokenizer tokenizer = Tokenizer::load(e.model.base);
+  const DeviceData data = small_sets(1)[0];
+  const ParameterSet start = initial_lora(plan_adapter(e, e.model.base).layout, Seed(1));
+  RoundPlan plan;
+  plan.seed = 5;
+  const LocalRound seeded(e, *model, tokenizer, data, kNothingFrozen, LocalRound::Noise::kSeeded);
+  const Result<TrainedUpdate> update = seeded.train(plan, start);
+  REQUIRE(update);
+  CHECK(update->report.steps == 3);
+  CHECK(update->offer.metrics.empty());
+  CHECK(update->offer.supervised_tokens == 1);
+  CHECK((seeded.train(plan, start)->payload == update->payload));
+  const LocalRound live(e, *model, tokenizer, data, kNothingFrozen);
+  CHECK((live.train(plan, start)->payload != live.train(plan, start)->payload));
+}
+
+TEST_CASE("example privacy: simulated devices count their own steps and stop within their budget") {
+  FENNEC_NEEDS_SHARED("pretrained/stories260K");
+  use_one_compute_thread();
+  Experiment e = small_experiment();
+  e.privacy.example.noise_multiplier = 1;
+  e.privacy.example.clip_norm = 0.5;
+  e.privacy.example.batch_examples = 2;
+  e.privacy.example.delta = 1e-3;
+  e.rounds.min_updates = 1;
+  ModelWorkload workload(e, small_sets(3));
+  const auto devices = make_population(e.simulation, workload.data_sets(), Seed(e.seed));
+  const auto start = [&] { return initial_lora(plan_adapter(e, e.model.base).layout, Seed(1)); };
+  const SimulationResult one = simulate(e, devices, workload, start(), 1);
+  REQUIRE(one.rounds.size() == 3);
+  for (const RoundRecord& round : one.rounds) CHECK(std::isnan(round.loss));
+  const SimulationResult two = simulate(e, devices, workload, start(), 2);
+  CHECK(
+      std::equal(one.adapter.bytes().begin(), one.adapter.bytes().end(), two.adapter.bytes().begin()));
+  // Two rounds of three steps, each with a quarter of the eight examples: the third is refused by all.
+  e.privacy.example.epsilon = epsilon_bound(Accounting::kRdp, {{0.25, 1, 6}}, 1e-3).epsilon + 1e-6;
+  ModelWorkload frugal(e, small_sets(3));
+  CHECK_THROWS_AS(simulate(e, devices, frugal, start(), 1), IoError);
+  e.rounds.total = 2;
+  CHECK(simulate(e, devices, frugal, start(), 1).rounds.size() == 2);
 }
 
 namespace {
