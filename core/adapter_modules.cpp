@@ -1,8 +1,9 @@
 #include "core/adapter_modules.h"
 
+#include <algorithm>
 #include <map>
-#include <string_view>
 
+#include "core/base_linears.h"
 #include "core/error.h"
 
 namespace fennec {
@@ -103,6 +104,17 @@ std::string adapter_tensor_name(const std::string& module, AdapterRole role) {
 std::vector<AdapterModule> adapter_modules(const std::vector<ParameterEntry>& entries,
                                            const std::string& where) {
   return Grouping(entries, where).modules();
+}
+
+std::int64_t first_adapted_layer(const std::vector<std::string>& modules, std::string_view embedding,
+                                 std::int64_t layers) {
+  std::int64_t first = layers;
+  for (const std::string& module : modules) {
+    const std::int64_t layer = layer_index(module);
+    if (module == embedding) return 0;
+    if (layer >= 0) first = std::min(first, layer);
+  }
+  return first;
 }
 
 }  // namespace fennec

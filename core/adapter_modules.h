@@ -44,4 +44,10 @@ struct AdapterModule {
 std::vector<AdapterModule> adapter_modules(const std::vector<ParameterEntry>& entries,
                                            const std::string& where);
 
+/// The first layer whose computation modules of an adapter change: before it all is the base model's.
+/// 0 when the token embedding is among them, `layers` when they are the output head alone.
+/// @param modules  Hugging Face paths  @param embedding  that of the token embedding
+std::int64_t first_adapted_layer(const std::vector<std::string>& modules, std::string_view embedding,
+                                 std::int64_t layers);
+
 }  // namespace fennec

@@ -142,6 +142,14 @@ std::vector<AdapterTensor> list_tensors(const BaseModules& base, const Targets& 
   return tensors;
 }
 
+std::int64_t first_layer_of(const std::vector<AdapterTensor>& tensors, const BaseModules& base) {
+  std::vector<std::string> modules;
+  for (const AdapterTensor& tensor : tensors) modules.push_back(tensor.module);
+  std::int64_t last = -1;
+  for (const LinearShape& linear : base.linears) last = std::max(last, layer_index(linear.module));
+  return first_adapted_layer(modules, base.embedding ? base.embedding->module : "", last + 1);
+}
+
 LayoutPtr layout_of(const std::vector<AdapterTensor>& tensors, const PeftMethod& method, bool trained) {
   Tensors chosen;
   for (const AdapterTensor& tensor : tensors)
@@ -168,6 +176,7 @@ AdapterPlan plan_adapter(const std::filesystem::path& base, PeftConfig wanted,
   plan.tensors = list_tensors(modules, targets, wanted, method);
   plan.layout = layout_of(plan.tensors, method, true);
   plan.frozen = layout_of(plan.tensors, method, false);
+  plan.first_layer = first_layer_of(plan.tensors, modules);
   plan.config = std::move(wanted);
   return plan;
 }

@@ -17,6 +17,8 @@ struct AdapterPlan {
   std::vector<AdapterTensor> tensors;  ///< every tensor that PEFT would store
   LayoutPtr layout;                    ///< those that are trained: what travels and is aggregated
   LayoutPtr frozen;                    ///< the others; empty but for methods that freeze a half
+  /// The first layer that it changes (first_adapted_layer): what comes before it is the base model's.
+  std::int64_t first_layer = 0;
 };
 
 /// @param wanted  target_modules as lora.target_modules: "all-linear", paths or their endings; the

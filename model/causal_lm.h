@@ -21,6 +21,10 @@ struct TokenBatch {
   at::Tensor segments;   ///< [B, T] int64 document index, or as model/attention_mask.h; undefined: one
                          ///< document a row, no padding
   at::Tensor positions;  ///< [B, T] int64; undefined: 0 … T−1
+  /// [B·T, D]: what enters layer `first_layer`, as CausalLm::states_before() gave it for each document;
+  /// the layers before it are then not computed. Undefined: all are.
+  at::Tensor states = {};
+  std::int64_t first_layer = 0;
 };
 
 /// Keys (after RoPE) and values of the tokens seen so far, for generation.
@@ -34,6 +38,8 @@ class CausalLm {
 
   /// @return [B, T, D], after the final norm. With a cache: T new tokens appended to it.
   virtual at::Tensor hidden(const TokenBatch& batch, KvCache* cache = nullptr) const = 0;
+  /// What enters layer `layer`; layers(): the final norm.  @return [B·T, D]
+  virtual at::Tensor states_before(const TokenBatch& batch, std::int64_t layer) const = 0;
   /// @param h [N, D]  @return [N, V]
   virtual at::Tensor head(const at::Tensor& h) const = 0;
   /// [V, D] when head(h) is h·Wᵀ: then a loss need not see all logits at once. Undefined otherwise.
@@ -54,6 +60,7 @@ class CausalLm {
   /// By checkpoint name, for pretraining and export; copies in fp32 of what is quantised.
   virtual std::vector<std::pair<std::string, at::Tensor>> parameters() const = 0;
   virtual std::int64_t layers() const = 0;
+  virtual std::int64_t width() const = 0;  ///< D
   virtual std::int64_t kv_heads() const = 0;
   virtual std::int64_t head_dim() const = 0;
   virtual std::int64_t vocab_size() const = 0;

@@ -18,16 +18,14 @@ class Transformer final : public CausalLm {
       : frame_(std::move(frame)), blocks_(std::move(blocks)) {}
 
   at::Tensor hidden(const TokenBatch& batch, KvCache* cache) const override {
-    FENNEC_CHECK(batch.ids.dim() == 2 && batch.ids.scalar_type() == at::kLong,
-                 "ids must be [B, T] int64");
-    const at::Tensor positions = positions_of(batch, cache);
-    const ForwardPass pass = begin(batch, positions, cache);
-    at::Tensor x = embed(batch.ids, positions);  // [B·T, D]
-    const bool recomputes = gradient_checkpointing_ && cache == nullptr;
-    for (std::size_t i = 0; i < blocks_.size(); ++i)
-      x = recomputes ? forward_recomputed(i, x, pass)
-                     : blocks_[i]->forward(x, static_cast<std::int64_t>(i), pass);
+    FENNEC_CHECK(cache == nullptr || !batch.states.defined(), "a cache holds every layer");
+    const at::Tensor x = through_layers(batch, layers(), cache);
     return frame_.norm.forward(x).view({batch.ids.size(0), batch.ids.size(1), -1});
+  }
+
+  at::Tensor states_before(const TokenBatch& batch, std::int64_t layer) const override {
+    FENNEC_CHECK(layer >= 0 && layer <= layers());
+    return through_layers(batch, layer, nullptr);
   }
 
   at::Tensor head(const at::Tensor& h) const override {
@@ -79,6 +77,7 @@ class Transformer final : public CausalLm {
   }
 
   std::int64_t layers() const override { return static_cast<std::int64_t>(blocks_.size()); }
+  std::int64_t width() const override { return frame_.embedding.frozen().in_features(); }
   std::int64_t kv_heads() const override { return frame_.kv_heads; }
   std::int64_t head_dim() const override { return frame_.head_dim; }
   std::int64_t vocab_size() const override { return frame_.embedding.frozen().out_features(); }
@@ -87,6 +86,22 @@ class Transformer final : public CausalLm {
 
  private:
   bool has_own_head() const { return frame_.head.frozen().defined(); }
+
+  /// What enters layer `end`.  @return [B·T, D]
+  at::Tensor through_layers(const TokenBatch& batch, std::int64_t end, KvCache* cache) const {
+    FENNEC_CHECK(batch.ids.dim() == 2 && batch.ids.scalar_type() == at::kLong,
+                 "ids must be [B, T] int64");
+    const at::Tensor positions = positions_of(batch, cache);
+    const ForwardPass pass = begin(batch, positions, cache);
+    const bool enters_late = batch.states.defined();
+    at::Tensor x = enters_late ? batch.states : embed(batch.ids, positions);  // [B·T, D]
+    FENNEC_CHECK(x.size(0) == batch.ids.numel() && x.size(1) == width());
+    const bool recomputes = gradient_checkpointing_ && cache == nullptr;
+    for (std::int64_t i = enters_late ? batch.first_layer : 0; i < end; ++i)
+      x = recomputes ? forward_recomputed(static_cast<std::size_t>(i), x, pass)
+                     : blocks_[static_cast<std::size_t>(i)]->forward(x, i, pass);
+    return x;
+  }
 
   /// [T] or [B, T]
   static at::Tensor positions_of(const TokenBatch& batch, const KvCache* cache) {

@@ -216,8 +216,14 @@ TEST_CASE("patterns, layers, the embedding, the head and saved modules find thei
 
   PeftConfig layers = wanted();
   layers.layers_to_transform = {1};
-  for (const std::string& name : names(base.plan(layers).layout))
+  const AdapterPlan second_layer = base.plan(layers);
+  for (const std::string& name : names(second_layer.layout))
     CHECK(name.find(".layers.1.") != std::string::npos);
+  CHECK(second_layer.first_layer == 1);
+  CHECK(plan.first_layer == 0);
+  CHECK(base.plan(wanted({"lm_head"})).first_layer == 2);  // the head alone: behind both layers
+  layers.modules_to_save = {"embed_tokens"};
+  CHECK(base.plan(layers).first_layer == 0);
 
   PeftConfig saved = wanted({"q_proj"});
   saved.modules_to_save = {"lm_head"};
