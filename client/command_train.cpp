@@ -12,11 +12,13 @@
 #include "client/example_noise.h"
 #include "client/loaded_model.h"
 #include "configs/adapter.h"
+#include "core/base_digest.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "core/peft_directory.h"
 #include "core/progress.h"
 #include "data/example_io.h"
+#include "lora/frozen_prefix.h"
 #include "lora/trainer.h"
 
 namespace fennec {
@@ -39,14 +41,31 @@ std::vector<Example> load_training_examples(const std::vector<std::string>& dire
   return all;
 }
 
+/// On disk: beside the adapter, so that training again with other settings begins where this one did.
+std::unique_ptr<PrefixStore> open_prefix_store(const Experiment& experiment, const CausalLm& model,
+                                               const AdapterPlan& plan,
+                                               const std::vector<TokenizedExample>& examples,
+                                               const std::string& out) {
+  const PrefixCacheConfig& config = experiment.train.prefix_cache;
+  auto store = make_prefix_store(config, out + ".prefix_cache", [&] {
+    return prefix_identity(model, base_model_digest(experiment.model.base),
+                           experiment.model.base_precision);
+  });
+  if (store) store->retain(prefix_keys(examples, plan.first_layer, state_precision(config.precision)));
+  return store;
+}
+
 TrainReport train_adapter(const Experiment& experiment, const std::vector<Example>& examples,
-                          const ParameterSet& frozen, ParameterSet& adapter) {
+                          const AdapterPlan& plan, const std::string& out, ParameterSet& adapter) {
   LoadedModel loaded = load_model(experiment.model.base, "", experiment.model.base_precision);
   const auto tokenized = tokenize_examples(
       loaded.tokenizer, examples, static_cast<std::size_t>(experiment.train.max_sequence_tokens));
+  const ParameterSet frozen = frozen_adapter(plan, adapter_seed(experiment));
   Trainer trainer(*loaded.model, experiment.lora, experiment.train, frozen);
+  const auto prefixes = open_prefix_store(experiment, *loaded.model, plan, tokenized, out);
   std::unique_ptr<Progress> progress;
   TrainHooks hooks;
+  hooks.prefix_store = prefixes.get();
   std::optional<ExampleNoise> privacy;
   if (experiment.privacy.example.is_on()) {
     const auto spent = ExampleMeter(experiment, tokenized.size()).spend();
@@ -74,6 +93,8 @@ void print_report(const TrainReport& report, const TrainCommand& options) {
                                         {"examples_offered", report.examples_offered},
                                         {"examples_chosen", report.examples_chosen},
                                         {"supervised_tokens", report.supervised_tokens},
+                                        {"prefixes_computed", report.prefixes_computed},
+                                        {"prefixes_reused", report.prefixes_reused},
                                         {"first_loss", report.first_loss},
                                         {"last_loss", report.last_loss},
                                         {"mean_loss", report.mean_loss},
@@ -83,6 +104,9 @@ void print_report(const TrainReport& report, const TrainCommand& options) {
   }
   if (report.examples_chosen < report.examples_offered)
     fmt::print("{} of {} examples chosen\n", report.examples_chosen, report.examples_offered);
+  if (report.prefixes_reused > 0)
+    fmt::print("frozen layers: computed for {} examples, kept from before for {}\n",
+               report.prefixes_computed, report.prefixes_reused);
   fmt::print(
       "{} steps over {} examples, {} supervised tokens, {:.1f} s\nloss {:.3f} -> {:.3f} nats per "
       "token\nwritten to {}\n",
@@ -98,9 +122,8 @@ int run_train(const TrainCommand& options) {
   const AdapterPlan plan = plan_adapter(experiment, experiment.model.base);
   const Seed seed = adapter_seed(experiment);  // version 0 of a run with this configuration
   ParameterSet adapter = initial_adapter(plan, seed);
-  const ParameterSet frozen = frozen_adapter(plan, seed);
-  const TrainReport report = train_adapter(experiment, examples, frozen, adapter);
-  write_peft_directory(options.out, plan.config, complete_adapter(adapter, frozen));
+  const TrainReport report = train_adapter(experiment, examples, plan, options.out, adapter);
+  write_peft_directory(options.out, plan.config, complete_adapter(adapter, frozen_adapter(plan, seed)));
   print_report(report, options);
   return 0;
 }

@@ -168,7 +168,10 @@ class LiveClient {
     };
     events.failed = [this](RoundId round, const Error& error) { fail_work(round, error); };
     events.broken = [](std::exception_ptr error) { std::rethrow_exception(std::move(error)); };
-    worker_.emplace(io_, *experiment_, base_, data_, state_.checkpoint(), std::move(events));
+    worker_.emplace(
+        io_, *experiment_,
+        LocalWorkerFiles{base_, state_.checkpoint(), state_.prefix_cache(), hello_.base_digest}, data_,
+        std::move(events));
   }
 
   void hold(TrainedUpdate update) {

@@ -62,6 +62,7 @@ Result<TrainedUpdate> LocalRound::train(const RoundPlan& plan, const ParameterSe
   const Half half = half_of_round(travel_of(experiment_.aggregation), plan.round);
   if (half != Half::kBoth)
     hooks.trains = [half](const std::string& tensor) { return travels(tensor, half); };
+  hooks.prefix_store = prefix_store_;
   const DeviceControl control(version, memory);
   hooks.correction = control.correction();
   std::optional<ExampleNoise> privacy;

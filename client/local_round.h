@@ -44,6 +44,10 @@ class LocalRound {
              const DeviceData& data, const ParameterSet& frozen, Noise noise = Noise::kSystem);
   ~LocalRound();
 
+  /// Where training keeps what train.prefix_cache asks for; outlives the round. Null: nowhere.
+  void set_prefix_store(PrefixStore* store) { prefix_store_ = store; }
+  const std::vector<TokenizedExample>& training_examples() const { return train_; }
+
   /// Trains from the plan's version; only the half that the strategy lets travel is trained and sent.
   /// kBudget when stopped, kNumeric; kNotFound without training data.
   /// @param version  adapter, and control variates where the strategy keeps them
@@ -67,6 +71,7 @@ class LocalRound {
   const ParameterSet& frozen_;
   Noise noise_;
   std::vector<TokenizedExample> train_;
+  PrefixStore* prefix_store_ = nullptr;
 };
 
 }  // namespace fennec

@@ -7,6 +7,7 @@
 
 #include "configs/adapter.h"
 #include "core/log.h"
+#include "lora/frozen_prefix.h"
 #include "model/causal_lm.h"
 #include "model/tokenizer.h"
 
@@ -14,25 +15,36 @@ namespace fennec {
 
 /// Model, tokenizer and tokenized data: loaded once, on the work thread.
 struct LocalWorker::Session {
-  Session(const Experiment& experiment, const std::filesystem::path& base, const DeviceData& data)
-      : model(load_causal_lm(base, experiment.model.base_precision)),
-        tokenizer(Tokenizer::load(base)),
-        frozen(frozen_adapter(plan_adapter(experiment, base), adapter_seed(experiment))),
-        local(experiment, *model, tokenizer, data, frozen) {}
+  Session(const Experiment& experiment, const LocalWorkerFiles& files, const DeviceData& data)
+      : model(load_causal_lm(files.base, experiment.model.base_precision)),
+        tokenizer(Tokenizer::load(files.base)),
+        plan(plan_adapter(experiment, files.base)),
+        frozen(frozen_adapter(plan, adapter_seed(experiment))),
+        prefixes(make_prefix_store(experiment.train.prefix_cache, files.prefix_cache,
+                                   [&] {
+                                     return prefix_identity(*model, files.base_digest,
+                                                            experiment.model.base_precision);
+                                   })),
+        local(experiment, *model, tokenizer, data, frozen) {
+    local.set_prefix_store(prefixes.get());
+    if (prefixes)
+      prefixes->retain(prefix_keys(local.training_examples(), plan.first_layer,
+                                   state_precision(experiment.train.prefix_cache.precision)));
+  }
   std::unique_ptr<CausalLm> model;
   Tokenizer tokenizer;
+  AdapterPlan plan;
   ParameterSet frozen;
+  std::unique_ptr<PrefixStore> prefixes;
   LocalRound local;
 };
 
 LocalWorker::LocalWorker(boost::asio::io_context& io, const Experiment& experiment,
-                         std::filesystem::path base, const DeviceData& data,
-                         std::filesystem::path checkpoint, LocalWorkerEvents events)
+                         LocalWorkerFiles files, const DeviceData& data, LocalWorkerEvents events)
     : io_(io),
       experiment_(experiment),
-      base_(std::move(base)),
+      files_(std::move(files)),
       data_(data),
-      checkpoint_(std::move(checkpoint)),
       events_(std::move(events)) {}
 
 LocalWorker::~LocalWorker() = default;
@@ -45,7 +57,7 @@ void LocalWorker::cancel() {
 void LocalWorker::submit(std::function<void(const LocalRound&, std::stop_token, std::uint64_t)> work) {
   thread_.submit([this, work = std::move(work), ticket = ++ticket_](const std::stop_token& stop) {
     try {
-      if (!session_) session_ = std::make_unique<Session>(experiment_, base_, data_);
+      if (!session_) session_ = std::make_unique<Session>(experiment_, files_, data_);
       work(session_->local, stop, ticket);
     } catch (const std::exception&) {  // no exception crosses a thread: the io thread ends the program
                                        // with it
@@ -67,7 +79,7 @@ void LocalWorker::train(const RoundPlan& plan, ParameterSet version, DeviceMemor
                                       std::uint64_t ticket) {
     TrainHooks hooks;
     hooks.stop = std::move(stop);
-    hooks.checkpoint = checkpoint_;
+    hooks.checkpoint = files_.checkpoint;
     hooks.on_step = [this, &plan, first = true, ticket](std::int64_t step, std::int64_t total,
                                                         double loss) mutable {
       if (std::exchange(first, false) && step > 1)

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "client/local_round.h"
 #include "client/work_thread.h"
@@ -23,12 +24,18 @@ struct LocalWorkerEvents {
       broken;  ///< the machine's fault: a file of the base model, the disk
 };
 
+/// What a worker reads and writes on the device.
+struct LocalWorkerFiles {
+  std::filesystem::path base, checkpoint, prefix_cache;
+  std::string base_digest;  ///< as base_model_digest()
+};
+
 /// Runs a device's rounds on a thread of their own, which loads and owns the model. Called on the io
 /// thread; events come there too, and none of cancelled work.
 class LocalWorker {
  public:
-  LocalWorker(boost::asio::io_context& io, const Experiment& experiment, std::filesystem::path base,
-              const DeviceData& data, std::filesystem::path checkpoint, LocalWorkerEvents events);
+  LocalWorker(boost::asio::io_context& io, const Experiment& experiment, LocalWorkerFiles files,
+              const DeviceData& data, LocalWorkerEvents events);
   ~LocalWorker();
 
   /// @param memory  what the device carries from its last accepted update; may be empty
@@ -43,9 +50,8 @@ class LocalWorker {
 
   boost::asio::io_context& io_;
   const Experiment& experiment_;
-  std::filesystem::path base_;
+  LocalWorkerFiles files_;
   const DeviceData& data_;
-  std::filesystem::path checkpoint_;
   LocalWorkerEvents events_;
   std::uint64_t ticket_ = 0;          ///< io thread: of the work whose result is awaited
   std::unique_ptr<Session> session_;  ///< work thread only

@@ -4,7 +4,7 @@
 namespace fennec {
 
 /// A device's memory between runs of the program: adapters, the unacknowledged update, the training
-/// checkpoint. Private (0700), and held by one process at a time.
+/// checkpoint, states of frozen layers. Private (0700), and held by one process at a time.
 class StateDirectory {
  public:
   /// Creates what is missing. Throws IoError, also when another process has it.
@@ -19,6 +19,7 @@ class StateDirectory {
   std::filesystem::path secure_memory() const { return dir_ / "secure.json"; }
   std::filesystem::path spent_privacy() const { return dir_ / "examples.json"; }
   std::filesystem::path checkpoint() const { return dir_ / "training.checkpoint"; }
+  std::filesystem::path prefix_cache() const { return dir_ / "prefix_cache"; }
 
  private:
   std::filesystem::path dir_;

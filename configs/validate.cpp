@@ -91,6 +91,16 @@ void check_example_selection(Problems& p, const ExampleSelectionConfig& s) {
   p.below_one("train.selection_noise", s.noise_share);
 }
 
+void check_prefix_cache(Problems& p, const PrefixCacheConfig& c) {
+  p.require(is_one_of(c.store, prefix_store_names()),
+            fmt::format("train.prefix_cache.store: unknown store '{}'; known: {}", c.store,
+                        listed(prefix_store_names())));
+  p.require(is_one_of(c.precision, state_precision_names()),
+            fmt::format("train.prefix_cache.precision: unknown precision '{}'; known: {}", c.precision,
+                        listed(state_precision_names())));
+  p.within("train.prefix_cache.max_mb", c.max_mb, 1, 1 << 20);
+}
+
 void check_training(Problems& p, const Experiment& e) {
   p.require(!e.model.base.empty(), "model.base must name a directory, is empty");
   p.require(is_base_precision(e.model.base_precision), "model.base_precision must be one of " +
@@ -98,6 +108,7 @@ void check_training(Problems& p, const Experiment& e) {
                                                            e.model.base_precision + "'");
   check_adapter(p, e.lora);
   check_example_selection(p, e.train.selection);
+  check_prefix_cache(p, e.train.prefix_cache);
   p.require(is_one_of(e.train.optimizer, optimizer_names()),
             fmt::format("train.optimizer: unknown optimizer '{}'; known: {}", e.train.optimizer,
                         listed(optimizer_names())));

@@ -14,6 +14,7 @@
 
 #include "core/digest.h"
 #include "core/rng.h"
+#include "lora/frozen_prefix.h"
 #include "lora/packing.h"
 #include "model/causal_lm.h"
 
@@ -108,10 +109,11 @@ class Scorer {
                                      const std::vector<RowScore>& rows)>;
   /// @return false when stopped
   bool run(const std::vector<TokenizedExample>& examples, const std::vector<ExampleScore>& keys,
-           const OnBatch& on_batch) const {
+           FrozenPrefix* prefix, const OnBatch& on_batch) const {
     for (const PackedBatch& rows : batches_of(examples, keys, batch_tokens_)) {
       if (stop_.stop_requested()) return false;
-      const TrainBatch batch = make_batch(examples, rows);
+      TrainBatch batch = make_batch(examples, rows);
+      if (prefix != nullptr) prefix->enter(examples, batch);
       const at::Tensor hidden = model_.hidden(batch.tokens);
       on_batch(rows, hidden, score_rows(model_, hidden, batch.labels));
     }
@@ -144,7 +146,8 @@ TokenizedExample without_prompt(const TokenizedExample& example) {
 
 Result<ScoredExamples> score_examples(const CausalLm& model,
                                       const std::vector<TokenizedExample>& examples,
-                                      std::size_t batch_tokens, const std::stop_token& stop) {
+                                      std::size_t batch_tokens, const std::stop_token& stop,
+                                      FrozenPrefix* prefix) {
   const at::NoGradGuard no_grad;
   ScoredExamples out;
   out.dimensions = kDimensions;
@@ -153,8 +156,8 @@ Result<ScoredExamples> score_examples(const CausalLm& model,
     out.scores.push_back({0, 0, 0, example.label, digest_of(example)});
   const Scorer scorer(model, batch_tokens, stop);
   at::Tensor signs;
-  const bool whole =
-      scorer.run(examples, out.scores, [&](const auto& batch, const auto& hidden, const auto& rows) {
+  const bool whole = scorer.run(
+      examples, out.scores, prefix, [&](const auto& batch, const auto& hidden, const auto& rows) {
         if (!signs.defined()) signs = projection(hidden.size(2));
         for (std::size_t r = 0; r < batch.size(); ++r) {
           const std::size_t index = batch[r].front();
@@ -176,7 +179,7 @@ Result<ScoredExamples> score_examples(const CausalLm& model,
     source.push_back(i);
   }
   const bool both =
-      whole && scorer.run(alone, keys, [&](const auto& batch, const auto&, const auto& rows) {
+      whole && scorer.run(alone, keys, nullptr, [&](const auto& batch, const auto&, const auto& rows) {
         for (std::size_t r = 0; r < batch.size(); ++r) {
           ExampleScore& score = out.scores[source[batch[r].front()]];
           score.ifd = std::exp(score.loss - rows[r].loss);

@@ -5,6 +5,7 @@
 #include "core/params.h"
 #include "core/peft_config.h"
 #include "data/example_selection_config.h"
+#include "lora/prefix_cache_config.h"
 
 namespace fennec {
 
@@ -95,6 +96,7 @@ struct TrainConfig {
   int checkpoint_steps = 10;
   bool gradient_checkpointing = false;
   MezoConfig mezo;
+  PrefixCacheConfig prefix_cache;
   ExampleSelectionConfig selection;
 };
 
@@ -122,6 +124,7 @@ void fields(Visitor& v, TrainConfig& c) {
   v("gradient_checkpointing", c.gradient_checkpointing,
     "keep only each layer's input and compute the layer again in the backward pass: less memory, half "
     "again the time");
+  v("prefix_cache", c.prefix_cache, "");
   v("selection", c.selection.strategy,
     "train on a share of the examples, scored once a round: none (all of them), mixed (half el2n, half "
     "k_center), loss, el2n, ifd, k_center");

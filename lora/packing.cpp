@@ -160,7 +160,6 @@ TrainBatch make_batch(const std::vector<TokenizedExample>& examples, const Packe
   TrainBatch batch;
   batch.tokens.ids = at::zeros(shape, at::kLong);
   batch.labels = at::full(shape, kIgnored, at::kLong);
-  batch.num_examples = static_cast<std::int64_t>(documents);
   // One document a row needs no segments: attention is causal anyway, and what follows its end has no
   // label.
   if (documents > rows.size()) {
@@ -171,6 +170,7 @@ TrainBatch make_batch(const std::vector<TokenizedExample>& examples, const Packe
   for (std::size_t r = 0; r < rows.size(); ++r) {
     std::size_t offset = r * width;
     for (const std::size_t index : rows[r]) {
+      batch.examples.push_back({index, static_cast<std::int64_t>(offset)});
       place(batch, examples[index], offset, document++);
       offset += examples[index].ids.size();
     }

@@ -31,10 +31,16 @@ std::size_t best_row_tokens(const std::vector<TokenizedExample>& examples, std::
 std::vector<PackedBatch> pack_epoch(const std::vector<TokenizedExample>& examples,
                                     const PackingLimits& limits, Seed seed);
 
+/// An example's place in a batch.
+struct PlacedExample {
+  std::size_t example = 0;  ///< position in the list of examples
+  std::int64_t row = 0;     ///< of its first token in the flattened batch
+};
+
 struct TrainBatch {
   TokenBatch tokens;  ///< [B, T], T = the longest row
   at::Tensor labels;  ///< [B, T] int64, −100 = no loss
-  std::int64_t num_examples = 0;
+  std::vector<PlacedExample> examples;
 };
 
 TrainBatch make_batch(const std::vector<TokenizedExample>& examples, const PackedBatch& rows);

@@ -1,14 +1,17 @@
 #include "lora/trainer.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "core/adapter_modules.h"
 #include "core/clock.h"
 #include "core/parameter_math.h"
 #include "lora/adapter_attachment.h"
 #include "lora/example_privacy.h"
 #include "lora/example_scores.h"
+#include "lora/frozen_prefix.h"
 #include "lora/packing.h"
 #include "lora/step_rule.h"
 #include "lora/train_checkpoint.h"
@@ -18,6 +21,19 @@
 namespace fennec {
 
 namespace {
+
+std::int64_t first_layer_of(const ParameterSet& adapter, const ParameterSet& frozen, CausalLm& model) {
+  std::vector<ParameterEntry> entries;
+  for (const ParameterSet* part : {&adapter, &frozen})
+    if (!part->empty())
+      std::ranges::copy_if(part->layout()->entries(), std::back_inserter(entries),
+                           [](const ParameterEntry& e) { return !e.name.ends_with(kAbsorbedSuffix); });
+  std::vector<std::string> modules;
+  for (const AdapterModule& module : adapter_modules(entries, "adapter"))
+    modules.push_back(module.module);
+  const Embedding* embedding = model.embedding();
+  return first_adapted_layer(modules, embedding != nullptr ? embedding->module() : "", model.layers());
+}
 
 /// One run of local training: the adapter attached, its optimizer, and how far it has come.
 class TrainingRun {
@@ -35,13 +51,14 @@ class TrainingRun {
         attachment_.tensors()[i].set_requires_grad(false);
     rule_ = make_step_rule(
         {model, adapter, attachment_, lora, config, seed, hooks.correction, hooks.privacy});
+    if (hooks.privacy == nullptr) freeze_prefix(frozen, hooks.prefix_store);
   }
 
   /// The examples to train on, chosen by the adapter as it is now.
   Result<std::vector<TokenizedExample>> select(const std::vector<TokenizedExample>& examples,
-                                               const std::stop_token& stop) const {
-    const auto scored =
-        score_examples(model_, examples, static_cast<std::size_t>(config_.batch_tokens), stop);
+                                               const std::stop_token& stop) {
+    const auto scored = score_examples(model_, examples, static_cast<std::size_t>(config_.batch_tokens),
+                                       stop, prefix());
     if (!scored) return tl::unexpected(scored.error());
     std::vector<TokenizedExample> chosen;
     for (const std::size_t index : select_examples(config_.selection, *scored))
@@ -63,21 +80,41 @@ class TrainingRun {
   }
 
   /// One optimizer step; the report then counts it. @return its loss, nats per supervised token
-  Result<double> step(const TrainBatch& batch) {
+  /// @param examples  those that the batch was made of
+  Result<double> step(const std::vector<TokenizedExample>& examples, TrainBatch batch) {
+    if (prefix_) prefix_->enter(examples, batch);
     const auto loss = rule_->step(batch, report_.steps);
     if (!loss) return tl::unexpected(loss.error());
     count(batch, *loss);
     return loss->mean;
   }
 
-  const TrainReport& report() const { return report_; }
+  TrainReport report() const {
+    TrainReport report = report_;
+    if (prefix_) {
+      report.prefixes_computed = prefix_->counts().computed;
+      report.prefixes_reused = prefix_->counts().reused;
+    }
+    return report;
+  }
+  std::int64_t steps() const { return report_.steps; }
   std::size_t values() const { return trained_values(attachment_.tensors()); }
 
  private:
+  FrozenPrefix* prefix() { return prefix_ ? &*prefix_ : nullptr; }
+
+  void freeze_prefix(const ParameterSet& frozen, PrefixStore* store) {
+    const std::int64_t first = first_layer_of(adapter_, frozen, model_);
+    if (first == 0) return;
+    const std::string& precision = config_.prefix_cache.precision;
+    prefix_.emplace(model_, first,
+                    store != nullptr ? state_precision(precision) : StatePrecision::kFp32, store);
+  }
+
   void count(const TrainBatch& batch, const StepLoss& loss) {
     if (report_.steps == 0) report_.first_loss = loss.mean;
     ++report_.steps;
-    report_.num_examples += batch.num_examples;
+    report_.num_examples += static_cast<std::int64_t>(batch.examples.size());
     report_.supervised_tokens += loss.positions;
     report_.last_loss = loss.mean;
     loss_sum_ += loss.mean;
@@ -89,6 +126,7 @@ class TrainingRun {
   ParameterSet& adapter_;
   AdapterAttachment attachment_;
   std::unique_ptr<StepRule> rule_;
+  std::optional<FrozenPrefix> prefix_;  ///< when the first layer is not adapted
   TrainReport report_;
   double loss_sum_ = 0;
 };
@@ -131,15 +169,14 @@ Result<TrainReport> Trainer::State::train(ParameterSet& adapter,
     if (hooks.privacy == nullptr) return schedule.at(step);
     return private_batch(used, hooks.privacy->begin(step, run.values()));
   };
-  while (run.report().steps < total) {
+  while (run.steps() < total) {
     if (hooks.stop.stop_requested()) {
       if (saves) save_train_checkpoint(hooks.checkpoint, identity, run.checkpoint());
-      return fail(ErrorCode::kBudget,
-                  "training stopped after step " + std::to_string(run.report().steps));
+      return fail(ErrorCode::kBudget, "training stopped after step " + std::to_string(run.steps()));
     }
-    const auto loss = run.step(batch_at(run.report().steps));
+    const auto loss = run.step(used, batch_at(run.steps()));
     if (!loss) return tl::unexpected(loss.error());
-    const std::int64_t done = run.report().steps;
+    const std::int64_t done = run.steps();
     const bool last = done == total;
     if (saves && (last || (config.checkpoint_steps > 0 && done % config.checkpoint_steps == 0)))
       save_train_checkpoint(hooks.checkpoint, identity, run.checkpoint());

@@ -21,6 +21,7 @@ namespace fennec {
 
 class CausalLm;
 class ExamplePrivacy;
+class PrefixStore;
 
 /// An example as token ids: prompt then completion then end-of-text; loss on the latter two only. Of a
 /// conversation, all before the last answer is the prompt, and the end of the turn ends it.
@@ -45,6 +46,9 @@ struct TrainReport {
   double first_loss = 0, last_loss = 0, mean_loss = 0;  ///< nats per supervised token
   double seconds = 0;
   std::int64_t examples_offered = 0, examples_chosen = 0;  ///< what selection left of them
+  /// Examples that the frozen first layers were computed for in this run, and those whose states were
+  /// kept from before; repeats counted. 0 when the first layer is adapted.
+  std::int64_t prefixes_computed = 0, prefixes_reused = 0;
 };
 
 struct TrainHooks {
@@ -59,6 +63,9 @@ struct TrainHooks {
   /// Of single examples (lora/example_privacy.h): it says who is in a step and how many there are.
   /// Null: none. Outlives the training.
   ExamplePrivacy* privacy = nullptr;
+  /// Keeps what train.prefix_cache asks for; outlives the training. Null: nothing is kept. It changes
+  /// no bit but by its precision.
+  PrefixStore* prefix_store = nullptr;
 };
 
 /// Local steps on an adapter attached to a frozen model, by train.optimizer. The same (adapter,

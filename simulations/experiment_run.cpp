@@ -27,7 +27,7 @@ SimulationResult run_experiment(const Experiment& experiment, RunOutput& output,
   const Seed seed(experiment.seed);
   std::vector<DeviceData> sets = load_data_sets(experiment.data, seed.child("world"));
   const std::size_t data_sets = sets.size();
-  ModelWorkload workload(experiment, std::move(sets));
+  ModelWorkload workload(experiment, std::move(sets), output.directory() / "prefix_cache");
   const std::vector<Device> devices =
       make_population(experiment.simulation, workload.data_sets(), seed.child("population"));
   ParameterSet initial = first_version(

@@ -1,12 +1,15 @@
 #include "simulations/model_workload.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 
 #include "client/local_round.h"
 #include "configs/adapter.h"
+#include "core/base_digest.h"
 #include "data/example_selection.h"
+#include "lora/frozen_prefix.h"
 #include "model/causal_lm.h"
 #include "simulations/device_data.h"
 
@@ -18,12 +21,13 @@ namespace {
 class ModelWork final : public LocalWork {
  public:
   ModelWork(const Experiment& experiment, std::unique_ptr<CausalLm> model, const Tokenizer& tokenizer,
-            const std::vector<DeviceData>& sets, const ParameterSet& frozen)
+            const std::vector<DeviceData>& sets, const ParameterSet& frozen, PrefixStore* prefixes)
       : experiment_(experiment),
         model_(std::move(model)),
         tokenizer_(tokenizer),
         sets_(sets),
-        frozen_(frozen) {}
+        frozen_(frozen),
+        prefixes_(prefixes) {}
 
   Result<LocalUpdate> train(const RoundPlan& plan, const ParameterSet& base, const DeviceMemory* memory,
                             std::size_t data_set, const std::stop_token& stop) override {
@@ -47,9 +51,11 @@ class ModelWork final : public LocalWork {
  private:
   LocalRound& round_on(std::size_t data_set) {
     auto& round = rounds_[data_set];
-    if (!round)
+    if (!round) {
       round = std::make_unique<LocalRound>(experiment_, *model_, tokenizer_, sets_[data_set], frozen_,
                                            LocalRound::Noise::kSeeded);
+      round->set_prefix_store(prefixes_);
+    }
     return *round;
   }
 
@@ -58,18 +64,24 @@ class ModelWork final : public LocalWork {
   const Tokenizer& tokenizer_;
   const std::vector<DeviceData>& sets_;
   const ParameterSet& frozen_;
+  PrefixStore* prefixes_;
   std::map<std::size_t, std::unique_ptr<LocalRound>> rounds_;
 };
 
 }  // namespace
 
-ModelWorkload::ModelWorkload(const Experiment& experiment, std::vector<DeviceData> sets)
+ModelWorkload::ModelWorkload(const Experiment& experiment, std::vector<DeviceData> sets,
+                             const std::filesystem::path& prefix_cache)
     : experiment_(experiment),
       sets_(std::move(sets)),
       base_(load_causal_lm(experiment.model.base, experiment.model.base_precision)),
       tokenizer_(Tokenizer::load(experiment.model.base)),
-      frozen_(
-          frozen_adapter(plan_adapter(experiment, experiment.model.base), adapter_seed(experiment))) {
+      plan_(plan_adapter(experiment, experiment.model.base)),
+      frozen_(frozen_adapter(plan_, adapter_seed(experiment))),
+      prefixes_(make_prefix_store(experiment.train.prefix_cache, prefix_cache, [&] {
+        return prefix_identity(*base_, base_model_digest(experiment.model.base),
+                               experiment.model.base_precision);
+      })) {
   for (DeviceData& set : sets_) {
     thin_test_examples(set, static_cast<std::size_t>(experiment.simulation.evaluation_examples));
     names_.push_back(set.device_id);
@@ -91,7 +103,7 @@ std::int64_t ModelWorkload::count_tokens(const std::vector<Example>& examples,
   return std::min(tokens, enough);
 }
 
-std::int64_t ModelWorkload::train_tokens(std::size_t data_set) {
+std::int64_t ModelWorkload::tokens_asked_for(std::size_t data_set) {
   const auto known = train_tokens_.find(data_set);
   if (known != train_tokens_.end()) return known->second;
   const TrainConfig& train = experiment_.train;
@@ -111,6 +123,26 @@ std::int64_t ModelWorkload::train_tokens(std::size_t data_set) {
   return train_tokens_.emplace(data_set, tokens).first->second;
 }
 
+bool ModelWorkload::keeps_prefixes(TrainedBefore before) const {
+  if (prefixes_ == nullptr) return false;
+  return experiment_.train.prefix_cache.store == "disk" ? before.ever : before.in_this_life;
+}
+
+/// A step passes L layers forward and backward: 2·L. The p before the first adapted one are passed
+/// forward only, each time or for each example once.
+std::int64_t ModelWorkload::train_tokens(std::size_t data_set, TrainedBefore before) {
+  const std::int64_t asked = tokens_asked_for(data_set);
+  if (plan_.first_layer == 0) return asked;
+  const auto layers = static_cast<double>(base_->layers()),
+             below = static_cast<double>(plan_.first_layer) / (2 * layers);
+  double prefix = static_cast<double>(asked);  // tokens that pass the layers below
+  if (keeps_prefixes(before))
+    prefix = 0;
+  else if (prefixes_ != nullptr)
+    prefix = static_cast<double>(count_tokens(sets_[data_set].train, asked));
+  return std::llround(static_cast<double>(asked) * (1 - 2 * below) + prefix * below);
+}
+
 std::int64_t ModelWorkload::evaluation_tokens(std::size_t data_set) {
   const auto known = evaluation_tokens_.find(data_set);
   if (known != evaluation_tokens_.end()) return known->second;
@@ -120,7 +152,8 @@ std::int64_t ModelWorkload::evaluation_tokens(std::size_t data_set) {
 }
 
 std::unique_ptr<LocalWork> ModelWorkload::make_work() {
-  return std::make_unique<ModelWork>(experiment_, base_->share(), tokenizer_, sets_, frozen_);
+  return std::make_unique<ModelWork>(experiment_, base_->share(), tokenizer_, sets_, frozen_,
+                                     prefixes_.get());
 }
 
 }  // namespace fennec

@@ -25,6 +25,7 @@ class RunOutput {
 
   void begin(const std::vector<Device>& devices, std::size_t data_sets, std::size_t threads);
   SimulationEvents events();
+  const std::filesystem::path& directory() const { return directory_; }
   /// Writes adapter and report, prints the scores before and after.
   void finish(const SimulationResult& result, double elapsed_s);
 

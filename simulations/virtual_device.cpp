@@ -18,6 +18,7 @@ void VirtualDevice::restart() {
   hello.run_id = around_.run_id;
   hello.train_examples = around_.workload.train_examples(device_.data_set);
   hello.cores = 1;
+  trained_.in_this_life = false;
   agent_ = std::make_unique<ClientAgent>(around_.run_id, std::move(hello), around_.queue.clock());
   if (!around_.make_member) return;
   member_.reset();
@@ -82,7 +83,8 @@ void VirtualDevice::perform(const StartTraining& action) {
         handle(WorkFailed{plan.round, error});
       });
   const double seconds =
-      static_cast<double>(around_.workload.train_tokens(device_.data_set)) / device_.tokens_per_s;
+      static_cast<double>(around_.workload.train_tokens(device_.data_set, trained_)) /
+      device_.tokens_per_s;
   if (const auto part = fate(plan)) return later(from_seconds(*part * seconds), [this] { vanish(); });
   auto base = around_.adapter(plan.version);
   if (base == nullptr) return refuse_stale(plan);
@@ -98,6 +100,7 @@ void VirtualDevice::finish_training(std::uint64_t work, const RoundPlan& plan,
   if (work != work_) return;
   const Result<LocalUpdate>& update = ticket.result.get();
   if (!update) return handle(WorkFailed{plan.round, update.error()});
+  trained_ = {true, true};
   if (member_) return hold(plan, *update);
   outbox_ = *update;
   outbox_->offer.train_seconds = seconds;

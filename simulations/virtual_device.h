@@ -94,6 +94,7 @@ class VirtualDevice {
   std::uint64_t life_ = 0;       ///< times it vanished
   std::uint64_t work_ = 0;       ///< the work under way; older ones were cancelled
   std::uint64_t trainings_ = 0;  ///< trainings begun: a repeated one has a fate of its own
+  TrainedBefore trained_;        ///< trainings that came to their end
   std::stop_source running_;     ///< of the work under way
   AdapterVersion cached_;        ///< the adapter it has at hand; version 0 it makes itself
   std::optional<LocalUpdate> outbox_;

@@ -34,6 +34,12 @@ class LocalWork {
                                             std::size_t data_set, const std::stop_token& stop) = 0;
 };
 
+/// What a device has behind it.
+struct TrainedBefore {
+  bool in_this_life = false;  ///< since it last came up
+  bool ever = false;
+};
+
 /// What the devices of a run compute on: data sets, and how to train and score on them.
 class Workload {
  public:
@@ -41,8 +47,8 @@ class Workload {
   virtual const std::vector<std::string>& data_sets() const = 0;
   virtual std::int64_t train_examples(std::size_t data_set) const = 0;
   /// Tokens that a round of training, or an evaluation, passes through the model: its duration on a
-  /// device.
-  virtual std::int64_t train_tokens(std::size_t data_set) = 0;
+  /// device. Layers that take no part count for nothing: the tokens are those of an adapter on all.
+  virtual std::int64_t train_tokens(std::size_t data_set, TrainedBefore before) = 0;
   virtual std::int64_t evaluation_tokens(std::size_t data_set) = 0;
   virtual std::unique_ptr<LocalWork> make_work() = 0;  ///< once for each training thread
 };

@@ -239,6 +239,34 @@ TEST_CASE("command line: training here lowers the loss that evaluate reports") {
   CHECK(run_client(train + " --base-precision int5").exit_code == 2);
 }
 
+TEST_CASE("command line: frozen first layers are computed once, from one training to the next too") {
+  FENNEC_NEEDS_SHARED(kStories);
+  const test::TempDir dir;
+  write_device(dir.path(), "d1");
+  const std::string cache = (dir / "a.prefix_cache").string();
+  write_file_atomically(dir / "x.yaml", "model:\n  base: " + base() +
+                                            "\ntrain:\n  max_sequence_tokens: 64\n  local_epochs: 3\n");
+  const auto train = [&](const std::string& layers, const std::string& store) {
+    return run_client("train --json --config " + (dir / "x.yaml").string() + " --data " +
+                      (dir / "d1").string() + " --out " + (dir / "a").string() +
+                      " --set 'lora.layers_to_transform=" + layers +
+                      "' train.prefix_cache.store=" + store);
+  };
+  const json plain = output_of(train("[3,4]", "none")), cold = output_of(train("[3,4]", "disk")),
+             warm = output_of(train("[3,4]", "disk"));
+  CHECK(plain["prefixes_computed"] == 12);  // three passes over four examples
+  CHECK(cold["prefixes_computed"] == 2);    // which are two texts
+  CHECK(warm["prefixes_computed"] == 0);
+  CHECK(warm["prefixes_reused"] == 12);
+  CHECK(std::filesystem::exists(cache));
+  for (const json* run : {&cold, &warm}) CHECK((*run)["last_loss"] == plain["last_loss"]);
+  CHECK(output_of(train("[3,4]", "memory"))["prefixes_computed"] == 2);
+  CHECK_FALSE(std::filesystem::exists(cache));
+  const ProgramRun useless = train("[]", "disk");
+  CHECK(useless.exit_code == 2);
+  CHECK(contains(useless.err, "train.prefix_cache.store is disk, but the adapter changes the first"));
+}
+
 TEST_CASE("command line: doctor says what to configure within a budget") {
   FENNEC_NEEDS_SHARED(kStories);
   const std::string doctor = "doctor --json --base " + base() + " --budget ";

@@ -258,6 +258,23 @@ TEST_CASE("a strategy of halves or products needs an adapter of pairs that are b
   CHECK_NOTHROW(parse_experiment("aggregation: {strategy: fedavg}\nlora: {method: ffa_lora}\n", "x"));
 }
 
+TEST_CASE("a prefix cache names a store, a precision and how much room it has") {
+  const auto refused = [](const char* cache) {
+    return refusal(std::string("train:\n  prefix_cache: {") + cache + "}\n");
+  };
+  CHECK(refused("store: cloud") ==
+        "x.yaml:2: train.prefix_cache.store: unknown store 'cloud'; known: none, memory, disk");
+  CHECK(refused("precision: fp16") ==
+        "x.yaml:2: train.prefix_cache.precision: unknown precision 'fp16'; known: fp32, bf16, int8");
+  CHECK(refused("max_mb: 0") ==
+        "x.yaml:2: train.prefix_cache.max_mb must be between 1 and 1048576, is 0");
+  const Experiment e = parse_experiment(
+      "lora: {layers_to_transform: [3]}\ntrain: {prefix_cache: {store: disk, max_mb: 40}}\n", "x");
+  CHECK(e.train.prefix_cache.store == "disk");
+  CHECK(e.train.prefix_cache.max_mb == 40);
+  CHECK(to_yaml(parse_experiment(to_yaml(e), "again")) == to_yaml(e));
+}
+
 TEST_CASE("the proximal term is AdamW's") {
   CHECK(refusal("train:\n  optimizer: mezo\n  proximal_mu: 0.1\n") ==
         "x.yaml:3: train.proximal_mu goes with train.optimizer adamw only, which is mezo");
@@ -283,4 +300,8 @@ TEST_CASE("the key reference names every method, optimizer and selection") {
     CHECK(doc_of("train.optimizer").find(name) != std::string::npos);
   for (const std::string& name : example_selection_names())
     CHECK(doc_of("train.selection").find(name) != std::string::npos);
+  for (const std::string& name : prefix_store_names())
+    CHECK(doc_of("train.prefix_cache.store").find(name) != std::string::npos);
+  for (const std::string& name : state_precision_names())
+    CHECK(doc_of("train.prefix_cache.precision").find(name) != std::string::npos);
 }

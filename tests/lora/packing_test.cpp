@@ -84,7 +84,7 @@ TEST_CASE("a batch carries each document with its labels, segments and positions
   const auto examples = random_examples(7, 6, 3);
   const PackedBatch rows = {{4, 0}, {2}, {6, 1, 3}};
   const TrainBatch batch = make_batch(examples, rows);
-  CHECK(batch.num_examples == 6);
+  CHECK(batch.examples.size() == 6);
   const std::int64_t width = batch.tokens.ids.size(1);
   std::set<std::int64_t> documents;
   for (std::size_t r = 0; r < rows.size(); ++r) {
@@ -93,6 +93,9 @@ TEST_CASE("a batch carries each document with its labels, segments and positions
       return tensor[static_cast<std::int64_t>(r)][t].item<std::int64_t>();
     };
     for (const std::size_t i : rows[r]) {
+      const PlacedExample& placed = batch.examples[documents.size()];
+      CHECK(placed.example == i);
+      CHECK(placed.row == static_cast<std::int64_t>(r) * width + t);
       const std::int64_t document = at(batch.tokens.segments);
       CHECK(documents.insert(document).second);
       for (std::size_t k = 0; k < examples[i].ids.size(); ++k, ++t) {
@@ -153,7 +156,8 @@ TEST_CASE("a schedule counts steps or epochs, and any step can be asked for") {
   config.local_epochs = 2;
   BatchSchedule epochs(examples, config, Seed(2));
   std::int64_t seen = 0;
-  for (std::int64_t step = 0; step < epochs.total_steps(); ++step) seen += epochs.at(step).num_examples;
+  for (std::int64_t step = 0; step < epochs.total_steps(); ++step)
+    seen += static_cast<std::int64_t>(epochs.at(step).examples.size());
   CHECK(seen == 60);
   CHECK(at::equal(epochs.at(0).tokens.ids, batches[0].tokens.ids));
   CHECK_FALSE(at::equal(epochs.at(0).tokens.ids, epochs.at(epochs.total_steps() / 2).tokens.ids));

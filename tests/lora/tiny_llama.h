@@ -24,11 +24,12 @@ inline std::unique_ptr<CausalLm> tiny_llama(std::uint64_t seed = 1) {
   return new_llama(config, Seed(seed));
 }
 
-/// The layout of a rank-R adapter on every linear of a model.
-inline LayoutPtr layout_for(CausalLm& model, int rank) {
+/// The layout of a rank-R adapter on every linear of a model, or of its layers from one on.
+inline LayoutPtr layout_for(CausalLm& model, int rank, std::int64_t first_layer = 0) {
   std::vector<LinearShape> linears;
   for (const Projection* p : model.projections())
-    linears.push_back({p->module(), p->in_features(), p->out_features()});
+    if (layer_index(p->module()) >= first_layer)
+      linears.push_back({p->module(), p->in_features(), p->out_features()});
   return lora_layout(linears, rank);
 }
 

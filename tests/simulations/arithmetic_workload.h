@@ -70,7 +70,7 @@ class ArithmeticWorkload final : public Workload {
   }
   const std::vector<std::string>& data_sets() const override { return names_; }
   std::int64_t train_examples(std::size_t) const override { return 5; }
-  std::int64_t train_tokens(std::size_t) override { return 3000; }
+  std::int64_t train_tokens(std::size_t, TrainedBefore) override { return 3000; }
   std::int64_t evaluation_tokens(std::size_t) override { return 500; }
   std::unique_ptr<LocalWork> make_work() override {
     return std::make_unique<ArithmeticWork>(trainings);

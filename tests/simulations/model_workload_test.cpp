@@ -35,9 +35,10 @@ using fennec::test::use_one_compute_thread;
 
 namespace {
 
-SimulationResult run(const Experiment& e, std::size_t threads, const SimulationEvents& events = {}) {
+SimulationResult run(const Experiment& e, std::size_t threads, const SimulationEvents& events = {},
+                     const std::filesystem::path& prefix_cache = {}) {
   use_one_compute_thread();
-  ModelWorkload workload(e, small_sets(4));
+  ModelWorkload workload(e, small_sets(4), prefix_cache);
   const auto devices = make_population(e.simulation, workload.data_sets(), Seed(e.seed));
   ParameterSet initial = initial_adapter(plan_adapter(e, e.model.base), adapter_seed(e));
   return simulate(e, devices, workload, std::move(initial), threads, events);
@@ -260,15 +261,56 @@ TEST_CASE("durations follow the tokens a plan asks for") {
   FENNEC_NEEDS_SHARED("pretrained/stories260K");
   Experiment e = small_experiment();
   ModelWorkload by_steps(e, small_sets(1));
-  CHECK(by_steps.train_tokens(0) == 3 * 128);
+  CHECK(by_steps.train_tokens(0, {}) == 3 * 128);
   CHECK(by_steps.train_examples(0) == 8);
   e.train.local_epochs = 2;
   ModelWorkload by_epochs(e, small_sets(1));
-  const std::int64_t twice = by_epochs.train_tokens(0);
+  const std::int64_t twice = by_epochs.train_tokens(0, {});
   e.train.local_epochs = 1;
   ModelWorkload once(e, small_sets(1));
-  CHECK(twice == 2 * once.train_tokens(0));
+  CHECK(twice == 2 * once.train_tokens(0, {}));
   e.simulation.evaluation_examples = 2;
   ModelWorkload thinned(e, small_sets(1));
   CHECK(thinned.evaluation_tokens(0) < once.evaluation_tokens(0));
+}
+
+TEST_CASE("frozen first layers: one store for all devices changes no byte, only how long they take") {
+  FENNEC_NEEDS_SHARED("pretrained/stories260K");
+  const test::TempDir dir;
+  Experiment e = small_experiment();
+  e.lora.layers_to_transform = {3, 4};
+  const SimulationResult plain = run(e, 1);
+  const auto same = [&](const SimulationResult& other) {
+    return std::ranges::equal(plain.adapter.bytes(), other.adapter.bytes());
+  };
+  e.train.prefix_cache.store = "memory";
+  const SimulationResult kept = run(e, 2);
+  CHECK(same(kept));
+  CHECK(kept.virtual_s < plain.virtual_s);
+  e.train.prefix_cache.store = "disk";
+  CHECK(same(run(e, 2, {}, dir / "cache")));
+  CHECK(same(run(e, 1, {}, dir / "cache")));  // from before
+  CHECK_FALSE(std::filesystem::is_empty(dir / "cache"));
+}
+
+TEST_CASE(
+    "durations: frozen layers are passed forward only, and once for each example if they are kept") {
+  FENNEC_NEEDS_SHARED("pretrained/stories260K");
+  Experiment e = small_experiment();
+  e.lora.layers_to_transform = {3, 4};  // of five
+  const TrainedBefore never{}, here{true, true}, in_another_life{false, true};
+  const auto tokens = [&](TrainedBefore before) {
+    const test::TempDir dir;
+    return ModelWorkload(e, small_sets(1), dir / "c").train_tokens(0, before);
+  };
+  constexpr double kAll = 3 * 128, kTop = kAll * 2 / 5;
+  CHECK(tokens(never) == std::llround(kAll * 7 / 10));
+  CHECK(tokens(here) == tokens(never));
+  e.train.prefix_cache.store = "memory";
+  CHECK(tokens(here) == std::llround(kTop));
+  CHECK(tokens(never) == tokens(in_another_life));
+  CHECK(tokens(never) > tokens(here));
+  CHECK(static_cast<double>(tokens(never)) <= kAll * 7 / 10);
+  e.train.prefix_cache.store = "disk";
+  CHECK(tokens(in_another_life) == tokens(here));
 }

@@ -11,6 +11,7 @@
 #include "simulations/model_workload.h"
 #include "simulations/run_output.h"
 #include "simulations/simulation.h"
+#include "tests/simulations/recorded_workload.h"
 #include "tests/simulations/small_federation.h"
 #include "tests/support/temp_dir.h"
 
@@ -23,45 +24,6 @@ namespace {
 
 constexpr std::size_t kDevices = 3;
 
-/// A workload whose updates can be looked at. One training thread.
-class Recorded final : public Workload {
- public:
-  explicit Recorded(Workload& workload) : workload_(workload) {}
-  const std::vector<std::string>& data_sets() const override { return workload_.data_sets(); }
-  std::int64_t train_examples(std::size_t set) const override { return workload_.train_examples(set); }
-  std::int64_t train_tokens(std::size_t set) override { return workload_.train_tokens(set); }
-  std::int64_t evaluation_tokens(std::size_t set) override { return workload_.evaluation_tokens(set); }
-  std::unique_ptr<LocalWork> make_work() override {
-    return std::make_unique<Work>(workload_.make_work(), updates);
-  }
-
-  std::vector<LocalUpdate> updates;
-
- private:
-  class Work final : public LocalWork {
-   public:
-    Work(std::unique_ptr<LocalWork> work, std::vector<LocalUpdate>& all)
-        : work_(std::move(work)), updates_(all) {}
-    Result<LocalUpdate> train(const RoundPlan& plan, const ParameterSet& base,
-                              const DeviceMemory* memory, std::size_t set,
-                              const std::stop_token& stop) override {
-      auto update = work_->train(plan, base, memory, set, stop);
-      if (update) updates_.push_back(*update);
-      return update;
-    }
-    Result<EvaluationReport> evaluate(const RoundPlan& plan, const ParameterSet& adapter,
-                                      std::size_t set, const std::stop_token& stop) override {
-      return work_->evaluate(plan, adapter, set, stop);
-    }
-
-   private:
-    std::unique_ptr<LocalWork> work_;
-    std::vector<LocalUpdate>& updates_;
-  };
-
-  Workload& workload_;
-};
-
 /// The adapter that is left, and what came of it.
 struct Federation {
   explicit Federation(Experiment experiment)
@@ -70,7 +32,7 @@ struct Federation {
         start(initial_adapter(plan, adapter_seed(e))) {
     use_one_compute_thread();
     ModelWorkload workload(e, small_sets(kDevices));
-    Recorded recorded(workload);
+    test::RecordedWorkload recorded(workload);
     const auto devices = make_population(e.simulation, workload.data_sets(), Seed(e.seed));
     result = simulate(e, devices, recorded, start.clone(), 1);
     updates = std::move(recorded.updates);
