@@ -30,16 +30,21 @@ double parse_bytes(const std::string& text) {
 
 ordered_json to_json(const StepMemory& m) {
   return {{"total", m.total()},           {"weights", m.weights}, {"adapter", m.adapter},
-          {"activations", m.activations}, {"logits", m.logits},   {"runtime", m.runtime}};
+          {"activations", m.activations}, {"logits", m.logits},   {"prefix_cache", m.prefix_cache},
+          {"runtime", m.runtime}};
 }
 
 /// The lines of an experiment that say it.
 std::string to_yaml(const TrainingChoice& c) {
   return fmt::format(
-      "model:\n  base_precision: {}\nlora:\n  rank: {}\n  alpha: {}\n  target_modules: [{}]\ntrain:\n"
-      "  batch_tokens: {}\n  max_sequence_tokens: {}\n  gradient_checkpointing: {}\n",
-      c.base_precision, c.lora.rank, c.lora.alpha, fmt::join(c.lora.target_modules, ", "),
-      c.train.batch_tokens, c.train.max_sequence_tokens, c.train.gradient_checkpointing);
+      "model:\n  base_precision: {}\nlora:\n  method: {}\n  rank: {}\n  alpha: {}\n"
+      "  target_modules: [{}]\n  layers_to_transform: [{}]\ntrain:\n  optimizer: {}\n"
+      "  batch_tokens: {}\n  max_sequence_tokens: {}\n  gradient_checkpointing: {}\n"
+      "  prefix_cache: {{store: {}}}\n",
+      c.base_precision, c.lora.method, c.lora.rank, c.lora.alpha,
+      fmt::join(c.lora.target_modules, ", "), fmt::join(c.lora.layers_to_transform, ", "),
+      c.train.optimizer, c.train.batch_tokens, c.train.max_sequence_tokens,
+      c.train.gradient_checkpointing, c.train.prefix_cache.store);
 }
 
 void print_plan_json(const TrainingPlan& plan, double budget) {

@@ -5,6 +5,8 @@
 #include <set>
 #include <string_view>
 
+#include "core/lora_layout.h"
+
 namespace fennec {
 namespace {
 
@@ -23,7 +25,7 @@ std::string coarser_base(TrainingChoice& choice, const std::string& precision) {
 }
 
 std::string checkpoint(TrainingChoice& choice) {
-  if (choice.train.gradient_checkpointing) return "";
+  if (choice.train.gradient_checkpointing || choice.train.optimizer == "mezo") return "";
   choice.train.gradient_checkpointing = true;
   return "gradient checkpointing";
 }
@@ -36,7 +38,7 @@ std::string smaller_step(TrainingChoice& choice) {
 }
 
 std::string lower_rank(TrainingChoice& choice) {
-  if (choice.lora.rank <= 4) return "";
+  if (choice.lora.rank <= 4 || choice.lora.method == "ia3") return "";
   const int rank = std::max(4, choice.lora.rank / 2);
   choice.lora.alpha *= static_cast<double>(rank) / choice.lora.rank;  // the same scale
   choice.lora.rank = rank;
@@ -53,7 +55,7 @@ std::string shorter_texts(TrainingChoice& choice) {
 /// What PEFT adapts unless told otherwise: part of the attention in most families.
 std::string fewer_targets(TrainingChoice& choice, const std::vector<LinearShape>& linears) {
   const std::vector<std::string> usual = {"peft-default"};
-  if (choice.lora.target_modules == usual) return "";
+  if (choice.lora.target_modules == usual || choice.lora.method == "ia3") return "";
   choice.lora.target_modules = usual;
   std::set<std::string> last_names;
   for (const LinearShape& target : select_targets(linears, usual))
@@ -63,48 +65,87 @@ std::string fewer_targets(TrainingChoice& choice, const std::vector<LinearShape>
   return "adapters on " + names + " only";
 }
 
-std::vector<Concession> concessions(const std::vector<LinearShape>& linears) {
+/// A frozen lower half is passed once for each example: what it makes is kept on disk, where it takes
+/// no memory.
+std::string later_layers(TrainingChoice& choice, std::int64_t layers) {
+  auto& adapted = choice.lora.layers_to_transform;
+  const std::int64_t count = adapted.empty() ? layers : static_cast<std::int64_t>(adapted.size()),
+                     fewer = count / 2;
+  if (fewer < 1 || fewer < layers / 4 || choice.lora.method == "ia3") return "";
+  adapted.clear();
+  for (std::int64_t i = layers - fewer; i < layers; ++i) adapted.push_back(static_cast<int>(i));
+  choice.train.prefix_cache.store = "disk";
+  return "adapters in the last " + std::to_string(fewer) + " of " + std::to_string(layers) + " layers";
+}
+
+std::vector<Concession> concessions(const ModelShape& model, const std::vector<LinearShape>& linears) {
   return {{"loss changes by at most about 0.5 %", [](auto& c) { return coarser_base(c, "int8"); }},
           {"half again the time", checkpoint},
           {"more, smaller steps", smaller_step},
           {"loss changes by at most about 5 %", [](auto& c) { return coarser_base(c, "int4"); }},
           {"a smaller adapter", lower_rank},
           {"a smaller adapter", [&](auto& c) { return fewer_targets(c, linears); }},
+          {"a smaller adapter; passes after the first are faster (train.prefix_cache)",
+           [&](auto& c) { return later_layers(c, model.layers); }},
           {"longer examples lose the start of their prompt", shorter_texts}};
 }
 
-}  // namespace
+/// What is tried in turn to fit: training as asked for, then its other methods.
+struct Approach {
+  std::string change;
+  std::string_view price;
+  TrainingChoice choice;
+};
 
-StepMemory memory_of(const ModelShape& model, const std::vector<LinearShape>& linears,
-                     const TrainingChoice& choice) {
-  StepShape step;
-  step.base_precision = choice.base_precision;
-  step.row_tokens = choice.train.max_sequence_tokens;
-  step.rows = std::max(1, choice.train.batch_tokens / choice.train.max_sequence_tokens);
-  step.supervised_tokens = step.rows * step.row_tokens;
-  step.gradient_checkpointing = choice.train.gradient_checkpointing;
-  const auto targets = select_targets(linears, choice.lora.target_modules);
-  for (const LinearShape& target : targets)
-    step.adapter_parameters += choice.lora.rank * (target.in_features + target.out_features);
-  step.layer_rank = choice.lora.rank * static_cast<std::int64_t>(targets.size()) / model.layers;
-  return estimate_step(model, step);
+std::vector<Approach> approaches(const TrainingChoice& wish) {
+  std::vector<Approach> all = {{"as asked for", "", wish}};
+  const bool is_plain = wish.lora.layers_to_transform.empty() && wish.lora.rank_pattern.empty() &&
+                        wish.lora.alpha_pattern.empty() && !wish.lora.use_rslora;
+  if (wish.lora.method != "ia3" && is_plain) {
+    Approach factors{"lora.method ia3", "kilobytes of factors in place of a LoRA adapter", wish};
+    factors.choice.lora.method = "ia3";
+    factors.choice.lora.target_modules = {"all-linear"};
+    all.push_back(std::move(factors));
+  }
+  if (wish.train.optimizer != "mezo") {
+    Approach forward{"train.optimizer mezo with lora.method ffa_lora: forward passes alone",
+                     "10 to 100 times the steps", wish};
+    forward.choice.train.optimizer = "mezo";
+    forward.choice.train.proximal_mu = 0;
+    forward.choice.lora.method = "ffa_lora";
+    all.push_back(std::move(forward));
+  }
+  return all;
 }
 
-TrainingPlan plan_training(const ModelShape& model, const std::vector<LinearShape>& linears,
-                           const TrainingChoice& wish, double budget) {
-  TrainingPlan plan{wish, {}, false};
+/// One approach, conceding until it fits or has no more to give.
+TrainingPlan concede(const ModelShape& model, const std::vector<LinearShape>& linears,
+                     const Approach& approach, double budget) {
+  TrainingPlan plan{approach.choice, {}, false};
   const auto add = [&](std::string change, std::string_view price) {
     plan.steps.push_back(
         {std::move(change), std::string(price), memory_of(model, linears, plan.choice)});
     plan.fits = plan.steps.back().memory.total() <= budget;
   };
-  add("as asked for", "");
-  for (const Concession& concession : concessions(linears))
+  add(approach.change, approach.price);
+  for (const Concession& concession : concessions(model, linears))
     while (!plan.fits) {
       std::string change = concession.make(plan.choice);
       if (change.empty()) break;
       add(std::move(change), concession.price);
     }
+  return plan;
+}
+
+}  // namespace
+
+TrainingPlan plan_training(const ModelShape& model, const std::vector<LinearShape>& linears,
+                           const TrainingChoice& wish, double budget) {
+  TrainingPlan plan;
+  for (const Approach& approach : approaches(wish)) {
+    plan = concede(model, linears, approach, budget);
+    if (plan.fits) break;
+  }
   return plan;
 }
 

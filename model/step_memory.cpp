@@ -49,7 +49,7 @@ double layer_values(const ModelShape& m, const StepShape& step) {
   const std::int64_t queries = m.heads * m.head_width, keys = m.kv_heads * m.head_width;
   return as_double((m.parallel ? 1 : 2) * m.width + (m.fused_norms ? 0 : 2 * m.width) + 2 * queries +
                    2 * keys + m.heads + (m.head_norms ? queries + keys : 0) + mlp_values(m) + 2 +
-                   step.layer_rank);
+                   step.layer_rank + step.branch_values);
 }
 
 /// What the widest point of a layer's backward pass adds: two gradients of the residual stream, and
@@ -59,6 +59,16 @@ double backward_values(const ModelShape& m) {
   if (m.mlp == ModelShape::Mlp::kSwiGlu) parts = 2;
   if (m.mlp == ModelShape::Mlp::kGated) parts = 3;
   return as_double(2 * m.width + parts * m.intermediate);
+}
+
+/// The widest point of a forward pass that keeps nothing: the residual stream before, within and after
+/// a layer, and what is in the MLP at once; beside a gated one q, k and v are still there, beside a
+/// branch that is not folded into its linear, what goes into it and what comes out.
+double forward_values(const ModelShape& m, const StepShape& step) {
+  const bool is_plain = m.mlp == ModelShape::Mlp::kPlain;
+  const std::int64_t attention = is_plain ? 0 : (m.heads + 2 * m.kv_heads) * m.head_width,
+                     branch = step.branch_values > 0 ? m.intermediate + m.width : 0;
+  return as_double(3 * m.width + (is_plain ? 2 : 3) * m.intermediate + attention + branch);
 }
 
 /// The final norm's input and output, hidden states of supervised rows with their gradients, a block of
@@ -79,14 +89,25 @@ double weight_bytes(const std::string& precision, std::int64_t rows, std::int64_
 StepMemory estimate_step(const ModelShape& model, const StepShape& step) {
   StepMemory memory;
   memory.weights = base_bytes(model, step.base_precision);
-  memory.adapter = kFloat * 5 * as_double(step.adapter_parameters);
-  const double tokens = as_double(step.rows * step.row_tokens), layers = as_double(model.layers),
+  memory.adapter = kFloat * ((step.forward_only ? 3 : 5) * as_double(step.adapter_parameters) +
+                             as_double(step.frozen_parameters));
+  const std::int64_t adapted = model.layers - step.first_layer;
+  const double tokens = as_double(step.rows * step.row_tokens),
                stream = kFloat * tokens * as_double(model.width),
-               layer = kFloat * tokens * layer_values(model, step),
-               backward = kFloat * tokens * backward_values(model);
-  const double kept = layers * (step.gradient_checkpointing ? stream : layer),
-               live = step.gradient_checkpointing ? layer - stream : 0;
-  memory.activations = kept + live + backward;
+               layer = kFloat * tokens * layer_values(model, step);
+  double kept = as_double(adapted) * (step.gradient_checkpointing ? stream : layer),
+         live = kFloat * tokens * backward_values(model);
+  if (step.gradient_checkpointing) live += layer - stream;
+  if (adapted == 0) {  // the head alone: what enters the final norm
+    kept = stream;
+    live = 0;
+  }
+  if (step.forward_only) {
+    kept = 0;
+    live = kFloat * tokens * forward_values(model, step);
+  }
+  memory.activations = kept + live;
+  memory.prefix_cache = step.prefix_cache_bytes;
   memory.logits = std::max(0.0, kept + loss_bytes(model, step) - memory.activations);
   memory.runtime = kRuntimeBytes;
   return memory;

@@ -1,5 +1,9 @@
 #include "model/step_memory.h"
 
+#include <algorithm>
+#include <set>
+
+#include "core/adapter_plan.h"
 #include "core/error.h"
 #include "lora/training_plan.h"
 #include "model/hf_config.h"
@@ -20,6 +24,7 @@ struct Case {
   const char* config;
   int rows, tokens, completion;
   bool checkpointing;
+  std::int64_t first_layer = 0;
 };
 
 constexpr const char* kTiny = R"({"model_type": "llama", "num_hidden_layers": 6, "hidden_size": 128,
@@ -44,12 +49,16 @@ constexpr Case kCases[] = {{"llama", kTiny, 4, 128, 128, false},
                            {"llama", kTiny, 4, 128, 128, true},
                            {"llama, short answers", kTiny, 2, 256, 32, false},
                            {"llama, the logits are the peak", kWideVocabulary, 2, 100, 100, true},
+                           {"llama, frozen half", kTiny, 4, 128, 128, false, 3},
+                           {"llama, frozen half", kTiny, 4, 128, 128, true, 3},
+                           {"llama, last layer", kTiny, 1, 256, 64, false, 5},
                            {"qwen3", kQwen3, 4, 128, 64, false},
                            {"qwen3", kQwen3, 4, 128, 64, true},
                            {"gemma", kGemma, 4, 128, 64, false},
                            {"gemma", kGemma, 4, 128, 64, true},
                            {"gpt2", kGpt2, 4, 128, 64, false},
                            {"gpt2", kGpt2, 4, 128, 64, true},
+                           {"gpt2, frozen half", kGpt2, 4, 128, 64, false, 2},
                            {"gpt_neox", kNeoX, 4, 128, 64, false},
                            {"gpt_neox", kNeoX, 4, 128, 64, true}};
 
@@ -59,20 +68,46 @@ std::unique_ptr<CausalLm> random_model(const char* config) {
 }
 
 /// Bytes of tensors at the peak of two training steps, weights not counted.
-double measured_peak(CausalLm& model, ParameterSet& adapter, const Case& c) {
+double measured_peak(CausalLm& model, ParameterSet& adapter, const Case& c, TrainingChoice choice = {},
+                     const ParameterSet& frozen = kNothingFrozen) {
   std::vector<TokenizedExample> examples(static_cast<std::size_t>(c.rows));
   for (TokenizedExample& example : examples) {
     example.ids.assign(static_cast<std::size_t>(c.tokens), 5);
     example.prompt_tokens = static_cast<std::size_t>(c.tokens - c.completion);
   }
-  TrainConfig train;
+  TrainConfig& train = choice.train;
   train.local_steps = 2;
   train.batch_tokens = c.rows * c.tokens;
   train.max_sequence_tokens = c.tokens;
   train.gradient_checkpointing = c.checkpointing;
   const test::TensorMemory memory;
-  REQUIRE(Trainer(model, {}, train).train(adapter, examples, Seed(1)));
+  REQUIRE(Trainer(model, choice.lora, train, frozen).train(adapter, examples, Seed(1)));
   return static_cast<double>(memory.peak());
+}
+
+/// Qwen2.5-0.5B's.
+ModelShape qwen_like() {
+  ModelShape shape;
+  shape.layers = 24;
+  shape.width = 896;
+  shape.heads = 14;
+  shape.kv_heads = 2;
+  shape.head_width = 64;
+  shape.intermediate = 4864;
+  shape.vocabulary = 151936;
+  return shape;
+}
+
+/// Some of its linears.
+std::vector<LinearShape> linears_of(const ModelShape& shape) {
+  std::vector<LinearShape> linears;
+  for (std::int64_t i = 0; i < shape.layers; ++i) {
+    const std::string layer = "model.layers." + std::to_string(i) + ".";
+    linears.push_back({layer + "self_attn.q_proj", 896, 896, true});
+    linears.push_back({layer + "self_attn.v_proj", 896, 128, true});
+    linears.push_back({layer + "mlp.down_proj", 4864, 896});
+  }
+  return linears;
 }
 
 }  // namespace
@@ -84,12 +119,13 @@ TEST_CASE("step memory: the estimate is within a tenth of the measured peak") {
     const auto model = random_model(c.config);
     const test::TempDir dir;
     save_checkpoint(*model, dir / "base", Dtype::kF32);
-    ParameterSet adapter = initial_lora(test::layout_for(*model, 8), Seed(2));
+    ParameterSet adapter = initial_lora(test::layout_for(*model, 8, c.first_layer), Seed(2));
     const auto parameters = static_cast<std::int64_t>(adapter.size()),
                linears = static_cast<std::int64_t>(model->projections().size());
-    const StepMemory estimate = estimate_step(
-        read_model_shape(dir / "base"), {"fp32", c.rows, c.tokens, c.rows * c.completion, parameters,
-                                         linears / model->layers() * 8, c.checkpointing});
+    const StepMemory estimate =
+        estimate_step(read_model_shape(dir / "base"),
+                      {"fp32", c.rows, c.tokens, c.rows * c.completion, parameters,
+                       linears / model->layers() * 8, c.checkpointing, c.first_layer});
     // Values, moments and weights are not allocated in the step; gradients are.
     const double want = estimate.activations + estimate.logits + 4.0 * static_cast<double>(parameters);
     const double got = measured_peak(*model, adapter, c);
@@ -97,6 +133,46 @@ TEST_CASE("step memory: the estimate is within a tenth of the measured peak") {
     CAPTURE(estimate.logits);
     CHECK(got == doctest::Approx(want).epsilon(0.1));
   }
+}
+
+TEST_CASE("step memory: the estimate of the other methods is within a seventh of the measured peak") {
+  struct Method {
+    const char *method, *optimizer;
+    bool checkpointing;
+  };
+  for (const char* config : {kTiny, kQwen3, kGemma, kGpt2, kNeoX})
+    for (const Method& m :
+         {Method{"ia3", "adamw", false}, Method{"ia3", "adamw", true}, Method{"dora", "adamw", false},
+          Method{"dora", "adamw", true}, Method{"ffa_lora", "adamw", false},
+          Method{"ffa_lora", "mezo", false}, Method{"ia3", "mezo", false}}) {
+      const Case c{"", config, 4, 128, 128, m.checkpointing};
+      CAPTURE(std::string(config));
+      CAPTURE(std::string(m.method));
+      CAPTURE(std::string(m.optimizer));
+      CAPTURE(m.checkpointing);
+      TrainingChoice choice;
+      choice.lora.method = m.method;
+      choice.train.optimizer = m.optimizer;
+      choice.train.batch_tokens = c.rows * c.tokens;
+      choice.train.max_sequence_tokens = c.tokens;
+      choice.train.gradient_checkpointing = m.checkpointing;
+      const auto model = random_model(config);
+      const test::TempDir dir;
+      save_checkpoint(*model, dir / "base", Dtype::kF32);
+      const AdapterPlan plan =
+          plan_adapter(dir / "base", to_peft_config(choice.lora, ""), peft_method(m.method));
+      ParameterSet adapter = initial_adapter(plan, Seed(2));
+      const ParameterSet frozen = frozen_adapter(plan, Seed(2));
+      const StepMemory estimate =
+          memory_of(read_model_shape(dir / "base"), linears_of_checkpoint(dir / "base"), choice);
+      const auto trained = static_cast<double>(adapter.size());
+      const bool forward_only = choice.train.optimizer == "mezo";
+      CHECK(estimate.adapter ==
+            4 * ((forward_only ? 3 : 5) * trained + static_cast<double>(frozen.size())));
+      const double want = estimate.activations + estimate.logits + (forward_only ? 0 : 4 * trained);
+      CHECK(measured_peak(*model, adapter, c, choice, frozen) ==
+            doctest::Approx(want).epsilon(1.0 / 7));
+    }
 }
 
 TEST_CASE("step memory: weights are what the quantised matrices take") {
@@ -120,21 +196,8 @@ TEST_CASE("step memory: weights are what the quantised matrices take") {
 }
 
 TEST_CASE("training plan: a generous budget changes nothing, a tighter one only as much as it must") {
-  ModelShape shape;
-  shape.layers = 24;
-  shape.width = 896;
-  shape.heads = 14;
-  shape.kv_heads = 2;
-  shape.head_width = 64;
-  shape.intermediate = 4864;
-  shape.vocabulary = 151936;
-  std::vector<LinearShape> linears;
-  for (std::int64_t i = 0; i < shape.layers; ++i) {
-    const std::string layer = "model.layers." + std::to_string(i) + ".";
-    linears.push_back({layer + "self_attn.q_proj", 896, 896, true});
-    linears.push_back({layer + "self_attn.v_proj", 896, 128, true});
-    linears.push_back({layer + "mlp.down_proj", 4864, 896});
-  }
+  const ModelShape shape = qwen_like();
+  const auto linears = linears_of(shape);
   const TrainingPlan easy = plan_training(shape, linears, {}, 100e9);
   CHECK(easy.fits);
   CHECK(easy.steps.size() == 1);
@@ -158,7 +221,53 @@ TEST_CASE("training plan: a generous budget changes nothing, a tighter one only 
   const TrainingPlan none = plan_training(shape, linears, {}, 50e6);
   CHECK_FALSE(none.fits);
   CHECK(none.choice.base_precision == "int4");
-  CHECK(none.choice.train.gradient_checkpointing);
+  CHECK(none.choice.train.optimizer == "mezo");
+  CHECK(none.choice.lora.method == "ffa_lora");
   CHECK(none.choice.lora.target_modules == std::vector<std::string>{"peft-default"});
   CHECK(none.choice.lora.alpha / none.choice.lora.rank == 2);
+
+  // Room for frozen layers' states counts; on disk it takes none.
+  TrainingChoice kept;
+  kept.lora.layers_to_transform = {22, 23};
+  const double without = memory_of(shape, linears, kept).total();
+  CHECK(without < memory_of(shape, linears, {}).total());
+  kept.train.prefix_cache.store = "disk";
+  CHECK(memory_of(shape, linears, kept).total() == without);
+  kept.train.prefix_cache.store = "memory";
+  CHECK(memory_of(shape, linears, kept).total() == without + 256e6);
+}
+
+TEST_CASE("training plan: with less and less, LoRA, then what needs less, MeZO last, then nothing") {
+  const ModelShape shape = qwen_like();
+  const auto linears = linears_of(shape);
+  const TrainingPlan smallest = plan_training(shape, linears, {}, 1);
+  const double floor = smallest.steps.back().memory.total();
+  std::vector<std::string> seen;
+  double least_backward = 1e18;
+  for (double budget = 1.05 * floor; budget > 0.998 * floor; budget *= 0.999) {
+    const TrainingPlan plan = plan_training(shape, linears, {}, budget);
+    const std::string kind = !plan.fits                              ? "nothing"
+                             : plan.choice.train.optimizer == "mezo" ? "mezo"
+                                                                     : plan.choice.lora.method;
+    if (seen.empty() || seen.back() != kind) seen.push_back(kind);
+    if (!plan.fits) continue;
+    CHECK(plan.steps.back().memory.total() <= budget);
+    if (kind == "mezo")
+      CHECK(budget < least_backward);
+    else
+      least_backward = std::min(least_backward, plan.steps.back().memory.total());
+  }
+  CHECK(seen.front() == "lora");
+  REQUIRE(seen.size() >= 3);
+  CHECK(seen[seen.size() - 2] == "mezo");
+  CHECK(seen.back() == "nothing");
+  CHECK(std::set<std::string>(seen.begin(), seen.end()).size() == seen.size());  // never back
+  // Before anything is given up altogether, the frozen half of the layers is.
+  const TrainingPlan tight = plan_training(shape, linears, {}, least_backward);
+  CHECK(tight.choice.lora.layers_to_transform.size() == 6);
+  CHECK(tight.choice.train.prefix_cache.store == "disk");
+  // What is asked for is tried first.
+  TrainingChoice factors;
+  factors.lora.method = "ia3";
+  CHECK(plan_training(shape, linears, factors, 8e8).choice.lora.method == "ia3");
 }
