@@ -54,7 +54,7 @@ class Recorder final : public ExamplePrivacy {
 std::vector<TokenizedExample> examples_of(const std::vector<std::size_t>& lengths) {
   std::vector<TokenizedExample> examples;
   for (const std::size_t length : lengths) {
-    RandomStream stream(Seed(length));
+    RandomStream stream{Seed(length)};
     TokenizedExample example;
     example.ids.resize(length);
     for (TokenId& id : example.ids) id = static_cast<TokenId>(stream.below(40));
