@@ -45,9 +45,9 @@ std::int64_t PrivacyAccount::affordable(std::int64_t wanted) const {
 }
 
 std::optional<std::int64_t> PrivacyAccount::sums_left() const {
-  constexpr std::int64_t kMany = 1 << 20;
+  constexpr std::int64_t kMostSums = 1 << 20;
   if (!config_.is_distributed() || config_.epsilon == 0) return std::nullopt;
-  return affordable(kMany);
+  return affordable(kMostSums);
 }
 
 double PrivacyAccount::paid_for(RoundId round) const {
