@@ -193,6 +193,26 @@ struct StubFederation {
   std::vector<std::unique_ptr<StubDevice>> devices;
 };
 
+/// A run of three real clients whose coordinator is killed once a session holds masked updates.
+void run_killed_once(Federation& federation) {
+  std::vector<Process> clients;
+  for (int i = 0; i < 3; ++i) clients.push_back(federation.client(i));
+  {
+    Process coordinator = federation.serve();
+    REQUIRE(
+        eventually([&] { return federation.client_log(0).find("\"masked\"") != std::string::npos; }));
+    coordinator.kill();
+  }
+  Process coordinator = federation.serve();
+  CAPTURE(federation.coordinator_log());
+  for (Process& client : clients) {
+    REQUIRE(eventually([&] { return client.ended().has_value(); }));
+    CHECK_MESSAGE(client.ended() == 0, client.output());
+  }
+  REQUIRE(eventually([&] { return coordinator.ended().has_value(); }));
+  CHECK(coordinator.ended() == 0);
+}
+
 }  // namespace
 
 TEST_CASE("secure e2e: twelve devices, three die at different steps, the sum is that of the others") {
@@ -236,22 +256,7 @@ TEST_CASE("secure e2e: real clients add the noise; a sum lost with a killed coor
   Federation federation(3, 2, ", cohort_size: 3",
                         "privacy: {secagg: {mode: honest, phase_deadline_s: 20}, dp: {mechanism: "
                         "distributed, clip_norm: 0.5, noise_multiplier: 5, delta: 1.0e-5}}\n");
-  std::vector<Process> clients;
-  for (int i = 0; i < 3; ++i) clients.push_back(federation.client(i));
-  {
-    Process coordinator = federation.serve();
-    REQUIRE(
-        eventually([&] { return federation.client_log(0).find("\"masked\"") != std::string::npos; }));
-    coordinator.kill();
-  }
-  Process coordinator = federation.serve();
-  CAPTURE(federation.coordinator_log());
-  for (Process& client : clients) {
-    REQUIRE(eventually([&] { return client.ended().has_value(); }));
-    CHECK_MESSAGE(client.ended() == 0, client.output());
-  }
-  REQUIRE(eventually([&] { return coordinator.ended().has_value(); }));
-  CHECK(coordinator.ended() == 0);
+  run_killed_once(federation);
   const Ledger ledger(federation.run() / "ledger.sqlite", true);
   REQUIRE(ledger.rounds().size() == 2);
   const std::vector<PrivacyRelease> lines = ledger.privacy_releases();
@@ -277,22 +282,7 @@ TEST_CASE("secure e2e: real clients add the noise; a sum lost with a killed coor
 TEST_CASE("secure e2e: real clients, a coordinator killed in the middle, nothing secret on disk") {
   Federation federation(3, 3, ", cohort_size: 3",
                         "privacy: {clip_norm: 1, secagg: {mode: active, phase_deadline_s: 20}}\n");
-  std::vector<Process> clients;
-  for (int i = 0; i < 3; ++i) clients.push_back(federation.client(i));
-  {
-    Process coordinator = federation.serve();
-    REQUIRE(
-        eventually([&] { return federation.client_log(0).find("\"masked\"") != std::string::npos; }));
-    coordinator.kill();
-  }
-  Process coordinator = federation.serve();
-  CAPTURE(federation.coordinator_log());
-  for (Process& client : clients) {
-    REQUIRE(eventually([&] { return client.ended().has_value(); }));
-    CHECK_MESSAGE(client.ended() == 0, client.output());
-  }
-  REQUIRE(eventually([&] { return coordinator.ended().has_value(); }));
-  CHECK(coordinator.ended() == 0);
+  run_killed_once(federation);
   const Ledger ledger(federation.run() / "ledger.sqlite", true);
   const std::vector<RoundRecord> rounds = ledger.rounds();
   REQUIRE(rounds.size() == 3);
