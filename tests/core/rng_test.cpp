@@ -153,7 +153,7 @@ TEST_CASE("random signs are the same whole and in parts, add up to the step and 
   constexpr std::size_t kCount = 1000;
   std::vector<float> zero(kCount, 0.0F), whole(kCount), parts(kCount);
   add_signs(Seed(3), 0.5F, zero, whole);
-  for (const std::size_t block : {1, 7, 128, 300}) {
+  for (const std::size_t block : {1U, 7U, 128U, 300U}) {
     for (std::size_t at = 0; at < kCount; at += block) {
       const std::size_t size = std::min<std::size_t>(block, kCount - at);
       add_signs(Seed(3), 0.5F, std::span(zero).subspan(at, size), std::span(parts).subspan(at, size),
