@@ -19,7 +19,9 @@ void require_common_factors(const AdapterSet& set) {
     const Matrix& first = set.clients[0].modules[m].b;
     Eigen::ColPivHouseholderQR<Matrix> qr(first);
     qr.setThreshold(kInSpan);
-    const Matrix basis = qr.householderQ() * Matrix::Identity(first.rows(), qr.rank());
+    // A B of zeros spans nothing, and Eigen reflects no empty matrix.
+    Matrix basis(first.rows(), qr.rank());
+    if (qr.rank() > 0) basis = qr.householderQ() * Matrix::Identity(first.rows(), qr.rank());
     for (const ClientAdapter& client : set.clients) {
       const Matrix& b = client.modules[m].b;
       if ((b - basis * (basis.transpose() * b)).norm() > kInSpan * b.norm())
