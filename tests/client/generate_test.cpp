@@ -2,6 +2,7 @@
 
 #include <sstream>
 
+#include <ATen/core/grad_mode.h>
 #include <nlohmann/json.hpp>
 
 #include "client/generate_session.h"

@@ -58,7 +58,7 @@ TEST_CASE("a device that has the version before fetches the step, and else the w
     CHECK(fetch.request()->transfer == kind + "/" + std::to_string(version));
     const auto adapter = test::fetched(fetch, served);
     REQUIRE(adapter);
-    CHECK(adapter_file_bytes(*adapter) == adapter_file_bytes(versions[version]));
+    CHECK((adapter_file_bytes(*adapter) == adapter_file_bytes(versions[version])));
   };
   AdapterFetch steady = fetch_of(dir / "steady");
   for (std::size_t v = 1; v <= 3; ++v) check(steady, v, "step");
