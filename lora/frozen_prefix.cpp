@@ -6,6 +6,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Version.h>
+#include <ATen/core/grad_mode.h>
 
 #include "core/digest.h"
 #include "core/error.h"

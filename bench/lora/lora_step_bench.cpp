@@ -11,6 +11,7 @@
 #include <iostream>
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <ATen/record_function.h>
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>

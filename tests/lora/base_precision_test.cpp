@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include <ATen/core/grad_mode.h>
+
 #include "core/adapter_plan.h"
 #include "core/peft_directory.h"
 #include "data/sensor_world.h"

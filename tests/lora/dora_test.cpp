@@ -1,5 +1,7 @@
 #include "lora/dora_branch.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include "tests/support/doctest_torch.h"
 
 #include "tests/lora/adapter_case.h"

@@ -1,5 +1,7 @@
 #include "lora/example_scores.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include "tests/support/doctest_torch.h"
 
 #include <algorithm>

@@ -4,6 +4,8 @@
 #include <set>
 #include <utility>
 
+#include <ATen/core/grad_mode.h>
+
 #include "lora/example_scores.h"
 #include "lora/trainer.h"
 #include "model/llama.h"

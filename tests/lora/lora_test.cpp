@@ -1,6 +1,7 @@
 #include "lora/adapter_attachment.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <doctest/doctest.h>
 
 #include <cmath>

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include <ATen/core/grad_mode.h>
+
 #include "lora/packing.h"
 #include "lora/trainer.h"
 #include "model/compute_threads.h"

@@ -1,5 +1,7 @@
 #include "model/causal_lm.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include "core/error.h"
 #include "model/attention_mask.h"
 #include "model/generate.h"

@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <ATen/core/grad_mode.h>
+
 #include "core/error.h"
 #include "core/files.h"
 #include "core/safetensors.h"

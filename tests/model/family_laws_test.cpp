@@ -3,6 +3,8 @@
 
 #include <set>
 
+#include <ATen/core/grad_mode.h>
+
 #include "core/base_linears.h"
 #include "core/model_family.h"
 #include "model/attention_mask.h"

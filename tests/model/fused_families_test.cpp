@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include <ATen/core/grad_mode.h>
+
 #include "model/kv_cache.h"
 #include "tests/model/golden.h"
 #include "tests/model/random_llama.h"

@@ -2,6 +2,8 @@
 
 #include <set>
 
+#include <ATen/core/grad_mode.h>
+
 #include "model/generate.h"
 #include "model/hf_config.h"
 #include "model/kv_cache.h"

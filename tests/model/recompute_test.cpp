@@ -1,6 +1,7 @@
 #include "model/ops/recompute.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include "core/rng.h"
 #include "tests/support/doctest_torch.h"

@@ -6,6 +6,8 @@
 #include <functional>
 #include <map>
 
+#include <ATen/core/grad_mode.h>
+
 #include "core/error.h"
 #include "core/files.h"
 #include "model/save_checkpoint.h"

@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <ATen/core/grad_mode.h>
+
 #include "core/files.h"
 #include "model/generate.h"
 #include "tests/model/golden.h"

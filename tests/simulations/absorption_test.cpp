@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include "aggregation/travel.h"
 #include "aggregation/version.h"
