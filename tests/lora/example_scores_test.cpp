@@ -56,7 +56,7 @@ TokenizedExample alone(const TokenizedExample& example) {
 TEST_CASE("scores are those of their definitions, whatever the batch") {
   const auto model = tiny_llama();
   const auto examples = random_examples(14, 12, 3);
-  for (const std::size_t batch_tokens : {1, 40, 4000}) {
+  for (const std::size_t batch_tokens : {1U, 40U, 4000U}) {
     CAPTURE(batch_tokens);
     const auto scored = score_examples(*model, examples, batch_tokens);
     REQUIRE(scored);

@@ -29,7 +29,7 @@ PrefixStore::Bytes bytes(int i, std::size_t size = 1000) {
 bool has(PrefixStore& store, int i, std::size_t size = 1000) {
   const auto found = store.find(key(i), size);
   if (found == nullptr) return false;
-  CHECK(*found == *bytes(i, size));
+  CHECK((*found == *bytes(i, size)));
   return true;
 }
 
