@@ -68,7 +68,7 @@ TEST_CASE("chat template: every reference rendering, and its ids") {
         {source["bos_token"].get<std::string>(), source["eos_token"].get<std::string>()});
     const auto messages = messages_of(v["messages"]);
     const bool prompt = v["add_generation_prompt"].get<bool>();
-    if (!v["error"].is_null()) {
+    if (v.contains("error") && !v.at("error").is_null()) {
       CHECK_THROWS_AS(chat.render(messages, prompt), ConfigError);
       ++refused;
       continue;
@@ -77,8 +77,8 @@ TEST_CASE("chat template: every reference rendering, and its ids") {
     CHECK(rendered.text == v["text"].get<std::string>());
     ++texts;
     check_invariants(chat, messages);
-    if (v["tokenizer"] != "qwen2" || v["ids"].is_null()) continue;
-    CHECK(encode_chat(qwen, rendered) == v["ids"].get<std::vector<TokenId>>());
+    if (v.value("tokenizer", "") != "qwen2" || !v.contains("ids") || v.at("ids").is_null()) continue;
+    CHECK(encode_chat(qwen, rendered) == v.at("ids").get<std::vector<TokenId>>());
     ++ids;
   }
   CHECK(texts + refused == 110);
