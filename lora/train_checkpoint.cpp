@@ -1,7 +1,7 @@
 #include "lora/train_checkpoint.h"
 
+#include <algorithm>
 #include <array>
-#include <cstring>
 
 #include "core/digest.h"
 #include "core/error.h"
@@ -27,7 +27,7 @@ std::vector<T> read(const Safetensors& file, std::string_view name, Dtype dtype)
   if (tensor == nullptr || tensor->dtype != dtype)
     throw IoError("no tensor '" + std::string(name) + "'");
   std::vector<T> values(tensor->element_count());
-  std::memcpy(values.data(), tensor->bytes.data(), tensor->bytes.size());
+  std::ranges::copy(tensor->bytes, std::as_writable_bytes(std::span(values)).begin());
   return values;
 }
 
