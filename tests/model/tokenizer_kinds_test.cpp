@@ -181,7 +181,7 @@ TEST_CASE("tokenizer: ignore_merges takes a whole word, but never a special toke
   json document = small_tokenizer();
   document["model"]["ignore_merges"] = true;
   document["model"]["vocab"]["bb"] = 10;
-  document["added_tokens"] = {added(8, "abab")};
+  document["added_tokens"] = json::array({added(8, "abab")});
   const Tokenizer t = load(document);
   CHECK(t.encode("bb") == Ids{10});
   CHECK(t.encode("abab") == Ids{8});
