@@ -107,6 +107,15 @@ struct World {
   std::map<std::uint32_t, std::vector<SecureAnswer>> answers;
 };
 
+void make_noised(World& world) {
+  world.experiment.privacy.clip_norm = 0;
+  DpConfig& dp = world.experiment.privacy.dp;
+  dp.mechanism = "distributed";
+  dp.clip_norm = 2;
+  dp.noise_multiplier = 5;
+  dp.delta = 1e-5;
+}
+
 }  // namespace
 
 TEST_CASE("secure member: an update goes into one session, and its plan is remembered") {
@@ -159,13 +168,9 @@ TEST_CASE("secure member: clipping is told, what is not finite never leaves") {
 
 TEST_CASE("secure member: noised, and no part in more sums than its own budget allows") {
   World world;
-  world.experiment.privacy.clip_norm = 0;
-  DpConfig& dp = world.experiment.privacy.dp;
-  dp.mechanism = "distributed";
-  dp.clip_norm = 2;
-  dp.noise_multiplier = 5;
-  dp.delta = 1e-5;
-  dp.epsilon = epsilon_bound(Accounting::kRdp, {{1, 5, 2}}, 1e-5).epsilon + 1e-6;
+  make_noised(world);
+  world.experiment.privacy.dp.epsilon =
+      epsilon_bound(Accounting::kRdp, {{1, 5, 2}}, 1e-5).epsilon + 1e-6;
   std::vector<std::vector<std::uint32_t>> sums;
   for (std::uint64_t session = 7; session <= 8; ++session) {
     for (auto& [uid, member] : world.members) member->hold(trained(10 * session + uid));
@@ -197,12 +202,7 @@ TEST_CASE("secure member: noised, and no part in more sums than its own budget a
 
 TEST_CASE("secure member: a session with another noise than its own it refuses") {
   World world;
-  world.experiment.privacy.clip_norm = 0;
-  DpConfig& dp = world.experiment.privacy.dp;
-  dp.mechanism = "distributed";
-  dp.clip_norm = 2;
-  dp.noise_multiplier = 5;
-  dp.delta = 1e-5;
+  make_noised(world);
   for (auto& [uid, member] : world.members) member->hold(trained(40 + uid));
   Experiment told = world.experiment;
   told.privacy.dp.noise_multiplier = 0.1;

@@ -31,14 +31,6 @@ Experiment distributed_experiment(const std::filesystem::path& base) {
   return e;
 }
 
-RunDirectory make_run(const TempDir& dir, const Experiment& experiment) {
-  const RunDirectory run{dir / "run"};
-  create_run(run, experiment);
-  Ledger ledger(run.ledger());
-  for (const ClientId& client : kClients) ledger.enroll(client, "key of " + client.name);
-  return run;
-}
-
 /// What a secure sum of devices that have learnt nothing opens.
 SecureSum noised_sum(const Experiment& experiment, const LayoutPtr& layout, RoundId round) {
   const SecAggPlan plan = secagg_plan(experiment, layout, round);
@@ -79,7 +71,7 @@ TEST_CASE("privacy of a run: killed before any step, no secure sum that was begu
   for (int crash_at = 0;; ++crash_at) {
     CAPTURE(crash_at);
     const TempDir here;
-    const RunDirectory run = make_run(here, experiment);
+    const RunDirectory run = enrolled_run(here.path(), kClients, experiment);
     std::size_t begun = 0;
     int steps = 0;
     bool crashed = false;
@@ -117,7 +109,7 @@ TEST_CASE("privacy of a run: sums that were lost are paid for, and end the run b
   Experiment experiment = distributed_experiment(dir / "base");
   experiment.privacy.dp.epsilon =
       epsilon_bound(Accounting::kRdp, {{1, 2, kRounds}}, 1e-5).epsilon + 1e-6;
-  const RunDirectory run = make_run(dir, experiment);
+  const RunDirectory run = enrolled_run(dir.path(), kClients, experiment);
   {
     RunStore store(run);
     CHECK(store.privacy()->sums_left() == kRounds);

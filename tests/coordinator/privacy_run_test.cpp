@@ -32,14 +32,6 @@ Experiment private_experiment(const std::filesystem::path& base, const std::stri
   return e;
 }
 
-RunDirectory make_run(const TempDir& dir, const Experiment& experiment) {
-  const RunDirectory run{dir / "run"};
-  create_run(run, experiment);
-  Ledger ledger(run.ledger());
-  for (const ClientId& client : kClients) ledger.enroll(client, "key of " + client.name);
-  return run;
-}
-
 bool advance(RunStore& store) {
   const RunState state = store.ledger().run_state();
   if (state.last_committed.value == kRounds) return true;
@@ -104,14 +96,14 @@ TEST_CASE("privacy of a run: killed before any step, the ledger never counts too
     CAPTURE(mechanism);
     const Experiment experiment = private_experiment(dir / "base", mechanism);
     const TempDir calm_dir;
-    const RunDirectory calm = make_run(calm_dir, experiment);
+    const RunDirectory calm = enrolled_run(calm_dir.path(), kClients, experiment);
     const int steps = run_with_crash(calm, std::nullopt);
     const double epsilon = Ledger(calm.ledger(), true).privacy_releases().back().epsilon;
     CHECK(epsilon == doctest::Approx(epsilon_bound(Accounting::kRdp, {{1, 2, kRounds}}, 1e-5).epsilon));
     for (int crash_at = 0; crash_at < steps; ++crash_at) {
       CAPTURE(crash_at);
       const TempDir here;
-      const RunDirectory run = make_run(here, experiment);
+      const RunDirectory run = enrolled_run(here.path(), kClients, experiment);
       run_with_crash(run, crash_at);
       const Ledger ledger(run.ledger(), true);
       CHECK(ledger.privacy_releases().size() == kRounds);  // the same releases, done again, cost once
@@ -128,7 +120,8 @@ TEST_CASE("privacy of a run: killed before any step, the ledger never counts too
 TEST_CASE("privacy of a run: a commit done again after a crash adds the same noise") {
   const TempDir dir;
   write_tiny_base(dir / "base");
-  const RunDirectory run = make_run(dir, private_experiment(dir / "base", "central"));
+  const RunDirectory run =
+      enrolled_run(dir.path(), kClients, private_experiment(dir / "base", "central"));
   std::vector<std::byte> seen;  // the adapter that a first life had written before it died
   try {
     RunStore store(run, [&](const std::string& step) {
@@ -141,7 +134,8 @@ TEST_CASE("privacy of a run: a commit done again after a crash adds the same noi
   }
   REQUIRE(!seen.empty());
   const TempDir other_dir;
-  const RunDirectory other = make_run(other_dir, private_experiment(dir / "base", "central"));
+  const RunDirectory other =
+      enrolled_run(other_dir.path(), kClients, private_experiment(dir / "base", "central"));
   CHECK(copied_noise_key(run, other, 1) == "noise-0001.key");
   CHECK((std::filesystem::status(run.keys() / "noise-0001.key").permissions() &
          std::filesystem::perms::mask) ==
@@ -165,7 +159,7 @@ TEST_CASE("privacy of a run: beyond the budget nothing is released, and a round 
   write_tiny_base(dir / "base");
   Experiment experiment = private_experiment(dir / "base", "central");
   experiment.privacy.dp.epsilon = epsilon_bound(Accounting::kRdp, {{1, 2, 2}}, 1e-5).epsilon + 0.01;
-  const RunDirectory run = make_run(dir, experiment);
+  const RunDirectory run = enrolled_run(dir.path(), kClients, experiment);
   RunStore store(run);
   CHECK(store.privacy()->last_affordable_round(RoundId{0}, kRounds) == 2);
   store.round_opened(RoundId{1}, {});

@@ -25,14 +25,6 @@ constexpr int kRounds = 2;
 
 struct Crash {};
 
-RunDirectory make_run(const TempDir& dir, const Experiment& experiment) {
-  const RunDirectory run{dir / "run"};
-  create_run(run, experiment);
-  Ledger ledger(run.ledger());
-  for (const ClientId& client : kClients) ledger.enroll(client, "key of " + client.name);
-  return run;
-}
-
 /// Does the next thing a run needs, from what the ledger says; true when the run is over.
 bool advance(RunStore& store, int rounds, Travel travel) {
   const RunState state = store.ledger().run_state();
@@ -85,14 +77,14 @@ void check_crashes(const std::function<void(Experiment&)>& change) {
   Experiment experiment = small_experiment(dir / "base");
   experiment.aggregation.server_optimizer = "fedavgm";  // its moments must survive too
   change(experiment);
-  const RunDirectory calm = make_run(dir, experiment);
+  const RunDirectory calm = enrolled_run(dir.path(), kClients, experiment);
   const int steps = run_with_crash(calm, std::nullopt);
   REQUIRE(steps > 15);
   const std::string expected = adapter_sha(calm, kRounds);
   for (int crash_at = 0; crash_at < steps; ++crash_at) {
     CAPTURE(crash_at);
     const TempDir here;
-    const RunDirectory run = make_run(here, experiment);
+    const RunDirectory run = enrolled_run(here.path(), kClients, experiment);
     run_with_crash(run, crash_at);
     CHECK(adapter_sha(run, kRounds) == expected);
     const Ledger ledger(run.ledger(), true);
@@ -134,7 +126,7 @@ TEST_CASE("run store: control variates are fetched with a version, and PEFT's fi
   write_tiny_base(dir / "base");
   Experiment experiment = small_experiment(dir / "base");
   use_scaffold(experiment);
-  const RunDirectory run = make_run(dir, experiment);
+  const RunDirectory run = enrolled_run(dir.path(), kClients, experiment);
   run_with_crash(run, std::nullopt);
   const AdapterStore store = AdapterStore::open(run.adapters(), Ledger(run.ledger()).layout());
   const ParameterSet version = store.read(AdapterVersion{1});
@@ -161,7 +153,7 @@ TEST_CASE("run store: control variates are fetched with a version, and PEFT's fi
 TEST_CASE("run store: what a crash left behind is removed at the next start") {
   const TempDir dir;
   write_tiny_base(dir / "base");
-  const RunDirectory run = make_run(dir, small_experiment(dir / "base"));
+  const RunDirectory run = enrolled_run(dir.path(), kClients, small_experiment(dir / "base"));
   {
     RunStore store(run);
     store.round_opened(RoundId{1}, kClients);
@@ -186,7 +178,7 @@ TEST_CASE("run store: an update of an earlier plan counts into the open round, a
   Experiment experiment = small_experiment(dir / "base");
   experiment.aggregation.strategy = "fedbuff";
   experiment.rounds.buffer_size = 1;
-  const RunDirectory run = make_run(dir, experiment);
+  const RunDirectory run = enrolled_run(dir.path(), kClients, experiment);
   std::optional<FakeUpdate> late;
   {
     RunStore store(run);
@@ -213,7 +205,7 @@ TEST_CASE("run store: an update of an earlier plan counts into the open round, a
 TEST_CASE("run store: a revoked client's stored update is not folded") {
   const TempDir dir;
   write_tiny_base(dir / "base");
-  const RunDirectory run = make_run(dir, small_experiment(dir / "base"));
+  const RunDirectory run = enrolled_run(dir.path(), kClients, small_experiment(dir / "base"));
   RunStore store(run);
   store.round_opened(RoundId{1}, kClients);
   for (const ClientId& client : kClients) {
@@ -235,7 +227,7 @@ TEST_CASE(
     "before") {
   const TempDir dir;
   write_tiny_base(dir / "base");
-  const RunDirectory run = make_run(dir, small_experiment(dir / "base"));
+  const RunDirectory run = enrolled_run(dir.path(), kClients, small_experiment(dir / "base"));
   RunStore store(run);
   store.round_opened(RoundId{1}, kClients);
   const FakeUpdate update = fake_update(store.layout(), "b", RoundId{1}, AdapterVersion{0});
@@ -249,7 +241,7 @@ TEST_CASE(
 TEST_CASE("run store: a missing or damaged stored update is dropped at the next start, not fatal") {
   const TempDir dir;
   write_tiny_base(dir / "base");
-  const RunDirectory run = make_run(dir, small_experiment(dir / "base"));
+  const RunDirectory run = enrolled_run(dir.path(), kClients, small_experiment(dir / "base"));
   const auto store_all = [](RunStore& store) {
     for (const ClientId& client : kClients) {
       const FakeUpdate update = fake_update(store.layout(), client.name, RoundId{1}, AdapterVersion{0});
@@ -285,7 +277,7 @@ TEST_CASE(
     "noticed") {
   const TempDir dir;
   write_tiny_base(dir / "base");
-  const RunDirectory run = make_run(dir, small_experiment(dir / "base"));
+  const RunDirectory run = enrolled_run(dir.path(), kClients, small_experiment(dir / "base"));
   CHECK_THROWS_AS(create_run(run, small_experiment(dir / "base")), ConfigError);
   Ledger ledger(run.ledger());
   CHECK_THROWS_AS(ledger.enroll({"a"}, "another key"), ConfigError);
@@ -309,7 +301,7 @@ TEST_CASE("run: bundles never hold an address that only means 'everywhere'") {
   const TempDir dir;
   write_tiny_base(dir / "base");
   Experiment experiment = small_experiment(dir / "base");
-  const RunDirectory run = make_run(dir, experiment);
+  const RunDirectory run = enrolled_run(dir.path(), kClients, experiment);
   CHECK(advertised_endpoint(run, experiment).starts_with("tcp://127.0.0.1:"));
   CHECK(advertised_endpoint(run, experiment) == listen_endpoint(run, experiment));
   experiment.transport.listen = "tcp://0.0.0.0:7443";
@@ -323,7 +315,7 @@ TEST_CASE("status and export: what the ledger holds") {
   write_tiny_base(dir / "base");
   Experiment experiment = small_experiment(dir / "base");
   experiment.rounds.total = kRounds;
-  const RunDirectory run = make_run(dir, experiment);
+  const RunDirectory run = enrolled_run(dir.path(), kClients, experiment);
   run_with_crash(run, std::nullopt);
   const std::string text = status_text({run.root, false});
   CHECK(text.find("2 of 2 rounds committed") != std::string::npos);
@@ -342,7 +334,7 @@ TEST_CASE("where a half is frozen, every version is a whole PEFT adapter, and on
   Experiment experiment = small_experiment(dir / "base");
   experiment.rounds.total = kRounds;
   experiment.lora.method = "ffa_lora";
-  const RunDirectory run = make_run(dir, experiment);
+  const RunDirectory run = enrolled_run(dir.path(), kClients, experiment);
   run_with_crash(run, std::nullopt);
   const PeftAdapter first = read_peft_directory(run.adapters() / "0000"),
                     last = read_peft_directory(run.adapters() / "0002");

@@ -5,6 +5,7 @@
 
 #include "aggregation/codec.h"
 #include "configs/experiment.h"
+#include "coordinator/ledger.h"
 #include "coordinator/run_directory.h"
 #include "core/digest.h"
 #include "core/files.h"
@@ -53,6 +54,16 @@ inline Experiment small_experiment(const std::filesystem::path& base) {
   out.transport.listen = "tcp://127.0.0.1:*";
   out.transport.chunk_bytes = 1024;
   return out;
+}
+
+/// A new run in dir/run in which these clients are enrolled.
+inline RunDirectory enrolled_run(const std::filesystem::path& dir, const std::vector<ClientId>& clients,
+                                 const Experiment& experiment) {
+  const RunDirectory run{dir / "run"};
+  create_run(run, experiment);
+  Ledger ledger(run.ledger());
+  for (const ClientId& client : clients) ledger.enroll(client, "key of " + client.name);
+  return run;
 }
 
 /// What "training" gives here: a delta drawn from (client, round) and its encoding.
